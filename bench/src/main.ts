@@ -1,0 +1,58 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { parseArgs } from 'node:util'
+import { archiveBench } from './archive/archive-bench.ts'
+import type { Bench, Measured } from './bench.ts'
+import { chainBench } from './chain/chain-bench.ts'
+import { coreBench } from './core/core-bench.ts'
+import { freshnessBench } from './freshness/freshness-bench.ts'
+import { gatewayBench } from './gateway/gateway-bench.ts'
+import { memoryBench } from './memory/memory-bench.ts'
+import { statsBench } from './stats/stats-bench.ts'
+
+// `npm run bench -- core gateway`, `npm run bench -- all --small`. Prints a table and writes bench/results/<name>.json.
+const benches: readonly Bench[] = [
+  coreBench,
+  gatewayBench,
+  statsBench,
+  archiveBench,
+  chainBench,
+  freshnessBench,
+  memoryBench,
+]
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { small: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false } },
+})
+const chosen = positionals.includes('all') ? benches : benches.filter(bench => positionals.includes(bench.name))
+const unknown = positionals.filter(name => name !== 'all' && !benches.some(bench => bench.name === name))
+if (values.help || chosen.length === 0 || unknown.length > 0) {
+  if (unknown.length > 0) console.error(`There is no bench of this name. Found: ${unknown.join(', ')}\n`)
+  console.log('npm run bench -- <name …|all> [--small]\n')
+  for (const bench of benches) console.log(`  ${bench.name.padEnd(12)}${bench.about}`)
+  process.exitCode = values.help ? 0 : 1
+}
+
+for (const bench of chosen) {
+  console.log(`\n# ${bench.name}: ${bench.about}`)
+  const measured = await bench.run(values.small ? 'small' : 'full')
+  print(measured)
+  if (!values.small) keep(bench, measured)
+}
+
+function print({ rows, verdicts }: Measured): void {
+  console.table(Object.fromEntries(rows.map(row => [row.what, row.figures])))
+  // A small run is too short for its figures to mean anything.
+  if (!values.small)
+    for (const { target, seen, reached } of verdicts)
+      console.log(`${reached ? 'reached' : 'MISSED '}  ${target}: ${seen}`)
+}
+
+function keep(bench: Bench, measured: Measured): void {
+  const results = new URL('../results/', import.meta.url)
+  mkdirSync(results, { recursive: true })
+  const machine = { node: process.version, cpus: cpus().length, cpu: cpus()[0]?.model ?? 'unknown' }
+  const content = { bench: bench.name, about: bench.about, at: new Date().toISOString(), machine, ...measured }
+  writeFileSync(new URL(`${bench.name}.json`, results), `${JSON.stringify(content, null, 2)}\n`)
+}

@@ -1,0 +1,184 @@
+import { isTimeZone } from '@headwater/core'
+import { z } from 'zod'
+
+// One schema is the whole configuration: the defaults, the checks, the reference page and the names of the environment
+// variables (`gateway.port` is HEADWATER_GATEWAY_PORT) all come from here.
+
+const integer = (min: number, max: number) =>
+  z
+    .int(`must be an integer from ${min} to ${max}`)
+    .min(min, `must be an integer from ${min} to ${max}`)
+    .max(max, `must be an integer from ${min} to ${max}`)
+const text = () => z.string('must be text').min(1, 'must not be empty')
+const choice = <const T extends readonly [string, ...string[]]>(...values: T) =>
+  z.enum(values, `must be one of ${values.join(', ')}`)
+const timezone = () => text().refine(isTimeZone, 'must be an IANA time zone, such as Asia/Seoul or UTC')
+const list = () => z.array(text(), 'must be a list of texts')
+
+const DAY = 86_400_000
+const MAX_MS = 365 * DAY
+const port = () => integer(0, 65_535)
+
+/** `.prefault({})` makes a section's own defaults apply when the whole section is left out. */
+export const configSchema = z.strictObject({
+  dataDir: text().default('./data').describe('Folder of everything Headwater keeps. One process a folder.'),
+  timezone: timezone().default('UTC').describe('Zone of scenarios and sites that name none.'),
+  sites: z
+    .array(
+      z.strictObject({
+        id: integer(1, 2 ** 31 - 1).describe('`idsite` of its events.'),
+        name: text().describe('Shown to people.'),
+        hosts: list().default([]).describe('Host names that may report for it; empty: any.'),
+        timezone: timezone().optional().describe('Zone of its scenarios that name none.'),
+      }),
+      'must be a list of sites {id, name, hosts, timezone}',
+    )
+    .default([{ id: 1, name: 'My site', hosts: [] }])
+    .describe('The web sites that report here.'),
+  gateway: z
+    .strictObject({
+      host: text().default('0.0.0.0').describe('Address to listen on.'),
+      port: port().default(8000).describe('Port for beacons and the script; 0: any free one.'),
+      front: choice('auto', 'uws', 'node')
+        .default('auto')
+        .describe('HTTP server: uWebSockets.js, node:http, or the first that loads.'),
+      trustedProxies: list()
+        .default([])
+        .describe('Addresses or CIDR ranges of proxies whose X-Forwarded-For is believed.'),
+      ip: choice('full', 'truncated', 'none')
+        .default('full')
+        .describe('What of a visitor’s address reaches the log: all, without the last bytes, or nothing.'),
+    })
+    .prefault({}),
+  ingest: z
+    .strictObject({
+      siteId: integer(1, 2 ** 31 - 1)
+        .default(1)
+        .describe('Site of `/ingest` requests without `idsite`.'),
+    })
+    .prefault({}),
+  log: z
+    .strictObject({
+      level: choice('debug', 'info', 'warn', 'error', 'silent').default('info').describe('What this program says.'),
+      format: choice('headwater', 'combined', 'combined_xff')
+        .default('headwater')
+        .describe('Access-log format the gateway writes; the parser reads all three.'),
+      durability: choice('write', 'fsync')
+        .default('write')
+        .describe(
+          'When a beacon is acknowledged: after write() (survives kill -9) or after fsync (survives a power cut).',
+        ),
+      rotateBytes: integer(64 * 1024, 2 ** 40)
+        .default(256 * 2 ** 20)
+        .describe('The access log rotates beyond this size.'),
+      rotateEveryMs: integer(1000, MAX_MS).default(3_600_000).describe('… and after this time.'),
+      keepMs: integer(0, 10 * MAX_MS)
+        .default(DAY)
+        .describe(
+          'Access logs and segments that every sink is done with are kept this long, never less than dedup.windowMs.',
+        ),
+    })
+    .prefault({}),
+  dedup: z
+    .strictObject({
+      windowMs: integer(1000, 30 * DAY)
+        .default(DAY)
+        .describe('An event id seen again within this time is a repeat.'),
+      maxIds: integer(1000, 100_000_000).default(4_000_000).describe('… and within this many accepted events.'),
+    })
+    .prefault({}),
+  scenarios: z
+    .strictObject({ file: text().optional().describe('Scenario file (JSON), watched. Default: the examples.') })
+    .prefault({}),
+  members: z
+    .strictObject({ file: text().optional().describe('Member file (CSV or NDJSON), watched. Default: the examples.') })
+    .prefault({}),
+  stats: z
+    .strictObject({ applyEveryMs: integer(100, 60_000).default(2000).describe('How often counters are stored.') })
+    .prefault({}),
+  archive: z
+    .strictObject({
+      rollEveryMs: integer(100, DAY)
+        .default(300_000)
+        .describe('A Parquet file is published at the latest after this time,'),
+      rollRows: integer(1, 10_000_000).default(500_000).describe('… at this many rows,'),
+      rollBytes: integer(1 << 16, 2 ** 31)
+        .default(128 * 2 ** 20)
+        .describe('… at this many bytes of records (before Parquet),'),
+      rollIdleMs: integer(100, DAY).default(30_000).describe('… or when nothing new came for this long.'),
+      codec: choice('zstd', 'snappy').default('zstd').describe('Compression of Parquet pages.'),
+    })
+    .prefault({}),
+  deadLetters: z
+    .strictObject({
+      maxBytesPerHour: integer(0, 2 ** 40)
+        .default(64 * 2 ** 20)
+        .describe('Raw bytes of dead letters kept an hour; beyond it they are only counted.'),
+    })
+    .prefault({}),
+  console: z
+    .strictObject({ port: port().default(8080).describe('Port of the console; 0: any free one.') })
+    .prefault({}),
+  metrics: z
+    .strictObject({
+      host: text().default('127.0.0.1').describe('Address of metrics and health: private, keep it on loopback.'),
+      port: port().default(9464).describe('Port of /metrics, /healthz and /readyz; 0: any free one.'),
+    })
+    .prefault({}),
+  drainMs: integer(0, 600_000).default(10_000).describe('After SIGTERM, time to answer and store what is there.'),
+})
+
+/** The configuration as the composition root gets it: complete, checked. */
+export type Config = z.infer<typeof configSchema>
+
+/** One setting that holds a value itself (not a section), for the environment, the reference and the nearest-key hint. */
+export interface Setting {
+  /** `gateway.port` */
+  path: string
+  /** `HEADWATER_GATEWAY_PORT` */
+  variable: string
+  kind: 'integer' | 'text' | 'choice' | 'list' | 'sites'
+  fallback: unknown
+  description: string
+  choices: readonly string[]
+}
+
+/** Every setting, in the order of the schema. */
+export function settings(): Setting[] {
+  const found: Setting[] = []
+  walk(configSchema, [])
+  return found
+
+  function walk(schema: z.ZodType, path: string[]): void {
+    const inner = unwrapped(schema)
+    if (inner instanceof z.ZodObject) {
+      for (const [key, child] of Object.entries(inner.shape)) walk(child as z.ZodType, [...path, key])
+      return
+    }
+    const isSites = inner instanceof z.ZodArray && inner.element instanceof z.ZodObject
+    found.push({
+      path: path.join('.'),
+      variable: `HEADWATER_${path.map(part => part.replace(/[A-Z]/g, '_$&').toUpperCase()).join('_')}`,
+      kind:
+        inner instanceof z.ZodNumber
+          ? 'integer'
+          : inner instanceof z.ZodEnum
+            ? 'choice'
+            : isSites
+              ? 'sites'
+              : inner instanceof z.ZodArray
+                ? 'list'
+                : 'text',
+      fallback: schema instanceof z.ZodDefault ? schema.def.defaultValue : undefined,
+      description: schema.description ?? '',
+      choices: inner instanceof z.ZodEnum ? inner.options.map(String) : [],
+    })
+  }
+}
+
+function unwrapped(schema: z.ZodType): z.ZodType {
+  let inner = schema
+  while (inner instanceof z.ZodDefault || inner instanceof z.ZodPrefault || inner instanceof z.ZodOptional)
+    inner = inner.unwrap() as z.ZodType
+  return inner
+}

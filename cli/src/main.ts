@@ -1,0 +1,129 @@
+#!/usr/bin/env node
+import { Command, CommanderError, Option } from 'commander'
+import { checkConfig, printConfig } from './commands/config.ts'
+import { query } from './commands/query.ts'
+import { start } from './commands/start.ts'
+import { stats } from './commands/stats.ts'
+import { type LoadedConfig, loadConfig } from './load-config.ts'
+import { version } from './version.ts'
+
+// The table of contents of the command line. A command gets the checked configuration and its own options.
+
+interface CommonOptions {
+  config?: string
+  dataDir?: string
+  set: Record<string, string>
+}
+
+const program = new Command('headwater')
+  .description('Self-hosted clickstream analytics: one script tag, every click exactly once.')
+  .version(version)
+  .addHelpText(
+    'after',
+    `
+Examples:
+  $ headwater start                                 take beacons, judge them, archive them
+  $ headwater stats                                 how the scenarios do
+  $ headwater query "SELECT count(*) FROM event_log"
+  $ headwater config print --origins                what is set, and where it came from
+
+Settings come from headwater.yaml, HEADWATER_… variables and flags, the later ones first: see "headwater config print".`,
+  )
+  .showHelpAfterError('(headwater --help shows the commands)')
+
+command('start', 'take beacons, judge them by scenarios, keep counters and Parquet files')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  $ headwater start                                 data under ./data, beacons on port 8000
+  $ headwater start --data-dir /var/lib/headwater --set gateway.port=80
+  $ HEADWATER_SCENARIOS_FILE=my.json headwater start`,
+  )
+  .action(async (options: CommonOptions) => start(load(options)))
+
+command('stats', 'show every scenario: ratio, totals, last minute, last event')
+  .option('--json', 'print an array of objects, one a scenario')
+  .option('--all-versions', 'one row a judging version, also those no longer in force')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  $ headwater stats                                 works while "headwater start" runs, and when it does not
+  $ headwater stats --json | jq '.[].success_ratio'`,
+  )
+  .action(async (options: CommonOptions & { json?: boolean; allVersions?: boolean }) => stats(load(options), options))
+
+command('query', 'run SQL (DuckDB) over the archive: views event_log and scenario_log')
+  .argument('<sql>', 'one SELECT')
+  .option('--json', 'print an array of row objects')
+  .option('--csv', 'print CSV with a header')
+  .addOption(new Option('--timeout <seconds>', 'give up after this time').default(60).argParser(Number))
+  .addHelpText(
+    'after',
+    `
+Examples:
+  $ headwater query "SELECT scenario_id, avg(success) FROM scenario_log GROUP BY 1"
+  $ headwater query "SELECT url, count(*) n FROM event_log WHERE day = current_date GROUP BY 1 ORDER BY n DESC LIMIT 20"
+  $ headwater query --csv "DESCRIBE event_log"`,
+  )
+  .action(async (sql: string, options: CommonOptions & { json?: boolean; csv?: boolean; timeout: number }) =>
+    query(load(options), sql, options),
+  )
+
+const config = program.command('config').description('check or print the configuration')
+common(config.command('check').description('say everything that is wrong with the configuration; exit status 1 if so'))
+  .addHelpText(
+    'after',
+    '\nExamples:\n  $ headwater config check\n  $ headwater config check --config /etc/headwater.yaml',
+  )
+  .action((options: CommonOptions) => checkConfig(load(options)))
+common(config.command('print').description('print the configuration in force, as YAML'))
+  .option('--json', 'as JSON')
+  .option('--origins', 'say behind each line where the value came from')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  $ headwater config print > headwater.yaml\n  $ headwater config print --origins',
+  )
+  .action((options: CommonOptions & { json?: boolean; origins?: boolean }) => printConfig(load(options), options))
+
+await run()
+
+function command(name: string, description: string): Command {
+  return common(program.command(name).description(description))
+}
+
+function common(subcommand: Command): Command {
+  return subcommand
+    .option('--config <file>', 'configuration file (default: headwater.yaml here, if there is one)')
+    .option('--data-dir <folder>', 'data folder')
+    .option('--set <path=value>', 'one setting, such as gateway.port=9000; may be repeated', collect, {})
+}
+
+function collect(pair: string, settings: Record<string, string>): Record<string, string> {
+  const equals = pair.indexOf('=')
+  if (equals < 1)
+    throw new CommanderError(1, 'set', `error: --set wants path=value, such as gateway.port=9000. Found: ${pair}`)
+  return { ...settings, [pair.slice(0, equals)]: pair.slice(equals + 1) }
+}
+
+function load(options: CommonOptions): LoadedConfig {
+  return loadConfig({
+    file: options.config,
+    env: process.env,
+    flags: { ...options.set, dataDir: options.dataDir ?? options.set.dataDir },
+    cwd: process.cwd(),
+  })
+}
+
+/** Errors that carry a code are sentences for the user; anything else is a defect and shows its stack. */
+async function run(): Promise<void> {
+  try {
+    await program.parseAsync()
+  } catch (error) {
+    if (error instanceof CommanderError) console.error(error.message)
+    else if (error instanceof Error && 'code' in error) console.error(error.message)
+    else console.error(error)
+    process.exitCode = 1
+  }
+}

@@ -1,0 +1,5 @@
+import { writeFileSync } from 'node:fs'
+import { configReference } from './config-reference.ts'
+
+// `npm run docs`: writes the reference pages that are generated.
+writeFileSync(new URL('../../docs/reference/config.md', import.meta.url), configReference())

@@ -1,0 +1,173 @@
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { type HeadwaterProcess, runHeadwater, type Settings, startHeadwater } from './headwater-process.ts'
+import { type SeededRandom, seededRandom } from './seeded-random.ts'
+import { startVisitors } from './visitors.ts'
+
+/** What one round saw. All lists empty means: the promises held. */
+export interface RoundResult {
+  seed: number
+  kills: number
+  acknowledged: number
+  retries: number
+  archived: number
+  outcomes: number
+  scenarioEdits: number
+  /** Acknowledged ids that are not in the archive. */
+  lost: string[]
+  /** Ids that stand in a table more often than once (for outcomes: per scenario). */
+  twice: string[]
+  /** Archived ids that nobody sent. */
+  invented: string[]
+  /** Counters that differ from `count(*)`, one sentence each. */
+  wrongCounters: string[]
+}
+
+const MEMBERS = 'member_id,age,gender\n1,34,MALE\n2,19,MALE\n3,40,FEMALE\n'
+
+/**
+ * One round: a server under load is killed (SIGKILL) `kills` times at random moments, with log rotation and scenario
+ * edits (some invalid) going on, then ends well; afterwards the archive, the counters and the visitors' memory must agree.
+ */
+export async function killRound(seed: number, kills: number): Promise<RoundResult> {
+  const random = seededRandom(seed)
+  const dir = await mkdtemp(join(tmpdir(), 'headwater-kill-'))
+  const settings: Settings = {
+    HEADWATER_SCENARIOS_FILE: join(dir, 'scenarios.json'),
+    HEADWATER_MEMBERS_FILE: join(dir, 'members.csv'),
+    HEADWATER_LOG_ROTATE_BYTES: '65536',
+    HEADWATER_ARCHIVE_ROLL_EVERY_MS: '300',
+    HEADWATER_STATS_APPLY_EVERY_MS: '200',
+    HEADWATER_LOG_LEVEL: 'warn',
+  }
+  const dataDir = join(dir, 'data')
+  await writeFile(join(dir, 'members.csv'), MEMBERS)
+  const edits = scenarioEdits(random, join(dir, 'scenarios.json'))
+  await edits.next()
+
+  let server: HeadwaterProcess | undefined = await startHeadwater(dataDir, settings)
+  const visitors = startVisitors({
+    random,
+    connections: 8,
+    port: () => server?.ports.gateway,
+    paths: ['/5', '/6', '/matomo.php'],
+    members: ['1', '2', '3', 'nobody'],
+  })
+  for (let kill = 0; kill < kills; kill++) {
+    await pause(random.between(50, 1200))
+    await edits.next()
+    if (random.next() < 0.5) await pause(random.between(0, 300))
+    const victim = server
+    server = undefined
+    await victim.kill()
+    server = await startHeadwater(dataDir, settings)
+  }
+  await pause(300)
+  await visitors.stop()
+  const code = await server.stop()
+  if (code !== 0) throw new Error(`headwater start ended with ${code} after SIGTERM:\n${server.output()}`)
+
+  const query = async <T>(sql: string) =>
+    JSON.parse(await runHeadwater(dataDir, settings, ['query', '--json', sql])) as T[]
+  const events = await query<{ id: string; n: number }>(
+    'SELECT event_id AS id, count(*)::INT AS n FROM event_log GROUP BY 1',
+  )
+  const doubled = await query<{ id: string }>(
+    'SELECT event_id AS id FROM scenario_log GROUP BY event_id, scenario_id HAVING count(*) > 1',
+  )
+  const counted = await query<CounterRow>(
+    'SELECT scenario_id::INT AS scenario_id, judging_version::INT AS judging_version, count(*)::INT AS total_count, ' +
+      'sum(success)::INT AS success_count FROM scenario_log GROUP BY 1, 2 ORDER BY 1, 2',
+  )
+  const counters = JSON.parse(
+    await runHeadwater(dataDir, settings, ['stats', '--json', '--all-versions']),
+  ) as CounterRow[]
+  const archived = new Set(events.map(event => event.id))
+  const result: RoundResult = {
+    seed,
+    kills,
+    acknowledged: visitors.acknowledged.size,
+    retries: visitors.retries,
+    archived: archived.size,
+    outcomes: counted.reduce((sum, row) => sum + row.total_count, 0),
+    scenarioEdits: edits.made(),
+    lost: [...visitors.acknowledged].filter(id => !archived.has(id)),
+    twice: [...events.filter(event => event.n > 1), ...doubled].map(row => row.id),
+    invented: [...archived].filter(id => !visitors.sent.has(id)),
+    wrongCounters: differences(counters, counted),
+  }
+  if (isClean(result)) await rm(dir, { recursive: true })
+  else console.error(`kept for a look: ${dir}`)
+  return result
+}
+
+/** Whether every promise held in a round that did something. */
+export function isClean(result: RoundResult): boolean {
+  const { lost, twice, invented, wrongCounters } = result
+  return result.acknowledged > 0 && lost.length + twice.length + invented.length + wrongCounters.length === 0
+}
+
+interface CounterRow {
+  scenario_id: number
+  judging_version: number
+  total_count: number
+  success_count: number
+}
+
+function differences(counters: readonly CounterRow[], archive: readonly CounterRow[]): string[] {
+  const text = (row: CounterRow) => `${row.total_count} events, ${row.success_count} successes`
+  const key = (row: CounterRow) => `scenario ${row.scenario_id} judging version ${row.judging_version}`
+  const inArchive = new Map(archive.map(row => [key(row), text(row)]))
+  const inCounters = new Map(counters.filter(row => row.total_count > 0).map(row => [key(row), text(row)]))
+  return [...new Set([...inArchive.keys(), ...inCounters.keys()])]
+    .filter(name => inArchive.get(name) !== inCounters.get(name))
+    .map(
+      name =>
+        `${name}: counters say ${inCounters.get(name) ?? 'nothing'}, the archive ${inArchive.get(name) ?? 'nothing'}`,
+    )
+}
+
+/** Writes the scenario file, then on each `next()` another version of it: in place or by rename, now and then invalid. */
+function scenarioEdits(random: SeededRandom, file: string): { next(): Promise<void>; made(): number } {
+  let made = 0
+  return {
+    made: () => made,
+    async next() {
+      const age = String(18 + (made % 5))
+      const scenarios = [
+        {
+          scenario_id: 5,
+          title: 'adult men',
+          manager: 'test',
+          log_format: { memberId: 1, h: 1, e_n: 1 },
+          filters: [
+            { left: 'age', operator: '>', right: age },
+            { left: 'gender', operator: '==', right: 'MALE' },
+            { left: 'h', operator: '>=', right: '9' },
+          ],
+          logical_operator: 'AND',
+        },
+        { scenario_id: 6, title: 'all', manager: 'test', log_format: { '*': 1 }, filters: [], logical_operator: 'AND' },
+        {
+          scenario_id: 7,
+          title: 'site',
+          manager: 'test',
+          site_id: 1,
+          log_format: { e_n: 1 },
+          filters: [{ left: 'e_n', operator: 'contains', right: '구매' }],
+          logical_operator: 'OR',
+        },
+      ]
+      const whole = JSON.stringify(scenarios, null, 2)
+      const text = made > 0 && random.next() < 0.3 ? whole.slice(0, random.between(0, whole.length - 1)) : whole
+      if (random.next() < 0.5) await writeFile(file, text)
+      else {
+        await writeFile(`${file}.new`, text)
+        await rename(`${file}.new`, file)
+      }
+      made++
+    },
+  }
+}
