@@ -31,7 +31,7 @@ export interface LoadedConfig {
   origins: ReadonlyMap<string, string>
 }
 
-const VARIABLES_WITHOUT_SETTING = new Set(['HEADWATER_SERVICES', 'HEADWATER_CONFIG'])
+const VARIABLES_WITHOUT_SETTING = new Set(['HEADWATER_CONFIG', 'HEADWATER_SERVICES', 'HEADWATER_CHROMIUM'])
 
 /** Defaults < file < environment < flags. Throws `ConfigError` with every fault found. */
 export function loadConfig(sources: ConfigSources): LoadedConfig {

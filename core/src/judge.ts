@@ -1,9 +1,34 @@
 import type { CompiledScenario } from './compile-scenario.ts'
 import type { Event } from './event.ts'
+import type { EventFields } from './event-fields.ts'
 import type { Member } from './member.ts'
 import type { Outcome } from './outcome.ts'
 
-/** One outcome for each of `judges` (as `ScenarioSet.judgesOf` gives them), in their order. */
-export function judge(_event: Event, _member: Member | undefined, _judges: readonly CompiledScenario[]): Outcome[] {
-  throw new Error('to come')
+/**
+ * One outcome for each of `judges` (as `ScenarioSet.judgesOf` gives them), in their order. Filters see every field of the
+ * event: first judged, then cut down to what is kept. `member` is the event's, looked up by the caller when one of the
+ * judges `needsMember`. Never throws.
+ */
+export function judge(event: Event, member: Member | undefined, judges: readonly CompiledScenario[]): Outcome[] {
+  const outcomes: Outcome[] = []
+  let read: EventFields | undefined
+  for (let i = 0; i < judges.length; i++) {
+    const judge = judges[i] as CompiledScenario
+    if (judge.fields !== read) {
+      read = judge.fields
+      read.read(event)
+    }
+    const { scenario } = judge
+    outcomes.push({
+      eventId: event.eventId,
+      scenarioId: scenario.scenario_id,
+      scenarioVersion: scenario.version,
+      judgingVersion: scenario.judging_version,
+      success: judge.testRead(member) ? 1 : 0,
+      date: event.date,
+      receivedAt: event.receivedAt,
+      fields: judge.keepRead(event, member),
+    })
+  }
+  return outcomes
 }

@@ -7,9 +7,13 @@ export const ATTEMPT = 'hw_try'
 export const SDK_VERSION = 'hw_v'
 /** Set to 1 by the edge when a value or parameter was cut. */
 export const CUT = 'hw_cut'
+/** Set by the edge: the body that it could not read, where the log format has no field for it. See bad-body.ts. */
+export const BAD_BODY = 'hw_body'
 export const VISITOR_ID = '_id'
 export const NEW_VISITOR = '_idn'
 export const MEMBER_ID = 'memberId'
+/** Matomo's user id: the member where `memberId` is missing. */
+export const USER_ID = 'uid'
 export const SITE_ID = 'idsite'
 export const CATEGORY = 'e_c'
 export const ACTION = 'e_a'

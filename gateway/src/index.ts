@@ -1,1 +1,30 @@
-export {}
+export {
+  type Accepted,
+  type AcceptOptions,
+  acceptBeacon,
+  type BeaconLine,
+  type BeaconRequest,
+} from './accept-beacon.ts'
+export type { Answer } from './answer.ts'
+export { anonymisedAddress, clientAddress, type TrustedProxies, trustedProxies } from './client-address.ts'
+export { type Gateway, type GatewayDependencies, startGateway } from './gateway.ts'
+export { GatewayError, type GatewayErrorCode } from './gateway-error.ts'
+export {
+  type Health,
+  type HealthAnswer,
+  type HealthOptions,
+  type HealthRoute,
+  type ReadyCheck,
+  startHealth,
+} from './health.ts'
+export {
+  type Durability,
+  type FrontEnd,
+  type GatewayOptions,
+  type GatewaySettings,
+  gatewayOptions,
+  type IpMode,
+  type LimitOptions,
+  type LogOptions,
+} from './options.ts'
+export { readSdkFiles, type SdkFiles } from './sdk-files.ts'

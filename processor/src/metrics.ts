@@ -1,8 +1,54 @@
-import { Counter, Histogram, type Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 
 /** The processor's metrics, `headwater_<stage>_<what>_<unit>`, by stage; one set a process, made by the composition root. */
 export interface ProcessorMetrics {
+  tailer: TailerMetrics
+  logs: LogMetrics
   filter: FilterMetrics
+  stats: StatsMetrics
+  deadLetters: DeadLetterMetrics
+  archive: ArchiveMetrics
+}
+
+export interface TailerMetrics {
+  bytes: Counter
+  /** Bytes of the access log that are written and not yet read. */
+  lag: Gauge
+  /**
+   * By what happened to a file: `rotated`, `truncated`, `copied` (its rest was read from the copy), `late_growth`, `lost`
+   * (before it was read to its end), `gone` (perhaps so).
+   */
+  files: Counter<'what'>
+  /** Bytes that were gone before they could be read, as far as their number is known. */
+  lostBytes: Counter
+}
+
+export interface LogMetrics {
+  /** Records that a reader has still to read, by its group. */
+  lag: Gauge<'group'>
+}
+
+export interface StatsMetrics {
+  /** By what became of the record: `counted`, `skipped` (it had been counted before), `damaged` (no outcome can be read). */
+  outcomes: Counter<'result'>
+  applySeconds: Histogram
+  /** How often another owner had written, or the store went back. */
+  positionMismatches: Counter
+}
+
+export interface DeadLetterMetrics {
+  /** By what became of the record: `written`, `skipped` (it had been written before). */
+  records: Counter<'result'>
+}
+
+export interface ArchiveMetrics {
+  /** By table and what became of the record: `archived` (in a published file), `skipped` (it was before), `damaged`. */
+  rows: Counter<'table' | 'result'>
+  /** By table and what became of the file: `published`, `collision` (another owner had published the same range). */
+  files: Counter<'table' | 'result'>
+  bytes: Counter<'table'>
+  /** Time to encode, upload and publish a file. */
+  closeSeconds: Histogram<'table'>
 }
 
 export interface FilterMetrics {
@@ -17,6 +63,29 @@ export interface FilterMetrics {
 export function createProcessorMetrics(registry: Registry): ProcessorMetrics {
   const registers = [registry]
   return {
+    tailer: {
+      bytes: new Counter({ name: 'headwater_tailer_bytes_total', help: 'Bytes of access log read.', registers }),
+      lag: new Gauge({ name: 'headwater_tailer_lag_bytes', help: 'Bytes of access log not read yet.', registers }),
+      files: new Counter({
+        name: 'headwater_tailer_files_total',
+        help: 'What happened to access-log files.',
+        labelNames: ['what'],
+        registers,
+      }),
+      lostBytes: new Counter({
+        name: 'headwater_tailer_lost_bytes_total',
+        help: 'Bytes of access log that were gone before they could be read.',
+        registers,
+      }),
+    },
+    logs: {
+      lag: new Gauge({
+        name: 'headwater_logs_lag_records',
+        help: 'Records a reader has still to read.',
+        labelNames: ['group'],
+        registers,
+      }),
+    },
     filter: {
       lines: new Counter({ name: 'headwater_filter_lines_total', help: 'Access-log lines read.', registers }),
       events: new Counter({
@@ -39,6 +108,60 @@ export function createProcessorMetrics(registry: Registry): ProcessorMetrics {
         name: 'headwater_filter_batch_seconds',
         help: 'Time to judge and store one batch.',
         buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10],
+        registers,
+      }),
+    },
+    stats: {
+      outcomes: new Counter({
+        name: 'headwater_stats_outcomes_total',
+        help: 'Records of scenario-log by what became of them.',
+        labelNames: ['result'],
+        registers,
+      }),
+      applySeconds: new Histogram({
+        name: 'headwater_stats_apply_seconds',
+        help: 'Time to store the counters once.',
+        buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10],
+        registers,
+      }),
+      positionMismatches: new Counter({
+        name: 'headwater_stats_position_mismatches_total',
+        help: 'Counters not stored because the stored position was another one.',
+        registers,
+      }),
+    },
+    deadLetters: {
+      records: new Counter({
+        name: 'headwater_dead_letters_total',
+        help: 'Records of dead-letter by what became of them.',
+        labelNames: ['result'],
+        registers,
+      }),
+    },
+    archive: {
+      rows: new Counter({
+        name: 'headwater_archive_rows_total',
+        help: 'Records by what became of them: rows of published files, repeats, or none that can be read.',
+        labelNames: ['table', 'result'],
+        registers,
+      }),
+      files: new Counter({
+        name: 'headwater_archive_files_total',
+        help: 'Files published, or dropped because another owner had published the same range.',
+        labelNames: ['table', 'result'],
+        registers,
+      }),
+      bytes: new Counter({
+        name: 'headwater_archive_bytes_total',
+        help: 'Bytes of published files.',
+        labelNames: ['table'],
+        registers,
+      }),
+      closeSeconds: new Histogram({
+        name: 'headwater_archive_close_seconds',
+        help: 'Time to encode, upload and publish one file.',
+        labelNames: ['table'],
+        buckets: [0.02, 0.1, 0.5, 2, 10, 60],
         registers,
       }),
     },

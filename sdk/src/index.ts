@@ -1,1 +1,7 @@
-export {}
+export type { ParamValue, TrackedParams } from './build-query.ts'
+export { createTracker } from './create-tracker.ts'
+export type { ConsentState, SignalPolicy, TrackerOptions } from './options.ts'
+export type { PageKeyOptions } from './page-key.ts'
+export type { EventOptions, TrackOptions } from './tracked-event.ts'
+export type { PageviewOptions, Tracker } from './tracker.ts'
+export { VERSION } from './version.ts'

@@ -1,1 +1,5 @@
-export {}
+export * from './browser.ts'
+export * from './collector.ts'
+export * from './free-port.ts'
+export * from './nginx.ts'
+export * from './service.ts'

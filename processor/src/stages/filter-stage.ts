@@ -1,21 +1,20 @@
 import {
-  ATTEMPT,
   type CompiledScenario,
   createScenarioSet,
   DuplicateWindow,
   type Event,
   eventsOf,
-  getParam,
   hashEventId,
   judge,
   MAX_DEAD_LETTER_BYTES,
   type Member,
   parseLogLine,
+  type Rejection,
   type RejectionReason,
   type ScenarioSet,
 } from '@headwater/core'
 import type { Logger } from 'pino'
-import type { DeadLetterBudget } from '../dead-letter-budget.ts'
+import { type DeadLetterBudget, deadLetterBytes } from '../dead-letter-budget.ts'
 import type { FilterMetrics } from '../metrics.ts'
 import type {
   Assignment,
@@ -99,7 +98,7 @@ export function filterStage(options: FilterStageOptions): FilterStage {
     })
     columns = known
     set = next
-    log.info({ scenarios: next.scenarios.length }, 'scenarios loaded')
+    log.info({ scenarios: next.scenarios.length }, 'Scenarios loaded')
     return next
   }
 
@@ -114,7 +113,7 @@ export function filterStage(options: FilterStageOptions): FilterStage {
       count(reason)
       if (reason === 'not_a_beacon') return
       const raw = (batch.lines[i] as string).slice(0, MAX_DEAD_LETTER_BYTES)
-      if (options.deadLetterBudget.take(raw.length, batch.arrivedAt))
+      if (options.deadLetterBudget.take(deadLetterBytes(raw), batch.arrivedAt))
         deadLetters.push({ position: batch.positions[i] as Position, index, reason, raw, at: batch.arrivedAt })
       else metrics.deadLettersOverBudget.inc()
     }
@@ -130,13 +129,18 @@ export function filterStage(options: FilterStageOptions): FilterStage {
         reject(i, 0, record.rejected)
         continue
       }
-      const events = eventsOf(record, { source: source.name, position, ingestSiteId: options.ingestSiteId })
+      const { arrivedAt } = batch
+      const events = eventsOf(record, { source: source.name, position, ingestSiteId: options.ingestSiteId, arrivedAt })
       if ('rejected' in events) {
         reject(i, 0, events.rejected)
         continue
       }
       for (let index = 0; index < events.length; index++) {
-        const event = events[index] as Event
+        const event = events[index] as Event | Rejection
+        if ('rejected' in event) {
+          reject(i, index, event.rejected)
+          continue
+        }
         const judges = scenarios.judgesOf(event)
         if (judges === 'unknown_scenario') {
           reject(i, index, judges)
@@ -150,8 +154,7 @@ export function filterStage(options: FilterStageOptions): FilterStage {
           continue
         }
         // A retry that waited longer than the window reaches back may have been counted before: say how often.
-        if (event.receivedAt - event.date > options.dedup.windowMs && getParam(event.params, ATTEMPT) !== undefined)
-          metrics.lateRetries.inc()
+        if (event.receivedAt - event.date >= options.dedup.windowMs) metrics.lateRetries.inc()
         const judged = typeof judges === 'string' ? NO_JUDGES : judges
         count(typeof judges === 'string' ? judges : 'judged')
         if (event.memberId !== undefined && judged.some(scenario => scenario.needsMember)) memberIds.add(event.memberId)
@@ -173,16 +176,19 @@ export function filterStage(options: FilterStageOptions): FilterStage {
     }
   }
 
-  /** The ids of the last window of time, from what the writer stored. */
+  /**
+   * From what the writer stored. All of it: log time may lag far behind the clock while a backlog is read, so the window
+   * itself has to say what is too old.
+   */
   async function rebuildWindow(partition: PartitionId): Promise<DuplicateWindow> {
     const window = new DuplicateWindow(options.dedup)
     let ids = 0
-    for await (const batch of writer.ids(partition, Date.now() - options.dedup.windowMs)) {
+    for await (const batch of writer.ids(partition, 0)) {
       for (let i = 0; i < batch.high.length; i++)
         window.seen(batch.high[i] as number, batch.low[i] as number, batch.receivedAt[i] as number)
       ids += batch.high.length
     }
-    log.info({ partition, ids }, 'duplicate window rebuilt')
+    log.info({ partition, ids }, 'Duplicate window rebuilt')
     return window
   }
 
@@ -203,7 +209,14 @@ export function filterStage(options: FilterStageOptions): FilterStage {
         inWork.set(partition, decided)
       }
       await judgeAll(decided)
-      await writer.append({ partition, from, to, arrivedAt, events: decided.candidates, deadLetters: decided.deadLetters })
+      await writer.append({
+        partition,
+        from,
+        to,
+        arrivedAt,
+        events: decided.candidates,
+        deadLetters: decided.deadLetters,
+      })
       inWork.delete(partition)
       await source.commit(partition, to)
       metrics.batchSeconds.observe((performance.now() - started) / 1000)

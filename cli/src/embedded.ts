@@ -1,0 +1,261 @@
+import { existsSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type Gateway, startGateway } from '@headwater/gateway'
+import {
+  accessLogSource,
+  archiveSink,
+  createProcessorMetrics,
+  DeadLetterBudget,
+  deadLetterSink,
+  fileMemberStore,
+  filterStage,
+  jsonScenarioStore,
+  type LogName,
+  localFileStore,
+  type ReaderHealth,
+  runRetention,
+  SegmentLog,
+  segmentLogReader,
+  segmentLogWriter,
+  stateFileStatsStore,
+  statsSink,
+} from '@headwater/processor'
+import type { Logger } from 'pino'
+import { collectDefaultMetrics, Registry } from 'prom-client'
+import type { Config } from './config.ts'
+import { dataFolder, makeFolders } from './data-folder.ts'
+import { exampleFile } from './example-files.ts'
+import { lockFolder } from './folder-lock.ts'
+import { type ScenarioStats, scenarioStats } from './scenario-stats.ts'
+
+/** A running system, as `headwater start` shows it. */
+export interface Embedded {
+  ports: { gateway: number; metrics: number }
+  files: { scenarios: string; members: string; accessLog: string; archive: string }
+  /** Which HTTP server takes the beacons. */
+  front: Gateway['front']
+  /** Figures for the live line. */
+  progress(): Promise<Progress>
+  /** Resolves never while all is well; rejects with the error of the first part that ended by itself. */
+  failure: Promise<never>
+  /** Ends well: answers what was received, reads to the end, stores everything. */
+  stop(): Promise<void>
+}
+
+export interface Progress {
+  /** Events accepted since the start. */
+  events: number
+  /** Bytes of access log not read yet. */
+  lagBytes: number
+  /** The newest archive file, and rows that wait for the next one. */
+  lastArchiveFile: string | undefined
+  heldRows: number
+}
+
+/**
+ * The whole system in one process, under one data folder: this function is the table of contents.
+ *
+ *     gateway → access log → source → filter → segment log ─┬▶ statistics
+ *                                                           ├▶ archive event_log, archive scenario_log
+ *                                                           └▶ dead letters
+ *
+ * Rejects when a port is taken, another process works in the folder, or a file of ours is damaged; nothing runs on then.
+ */
+export async function startEmbedded(config: Config, log: Logger): Promise<Embedded> {
+  const folder = dataFolder(config.dataDir)
+  makeFolders(folder)
+  const unlock = lockFolder(folder.state)
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const metrics = createProcessorMetrics(registry)
+  const state = (name: string) => join(folder.state, name)
+
+  // What the judgement needs.
+  const files = {
+    scenarios: config.scenarios.file ?? exampleFile('scenarios.json'),
+    members: config.members.file ?? exampleFile('members.csv'),
+    accessLog: folder.accessLog,
+    archive: folder.archive,
+  }
+  const scenarios = jsonScenarioStore({ file: files.scenarios, stateFile: state('scenario-versions.json'), log })
+  const members = fileMemberStore({ file: files.members, log })
+  const zones = new Map(config.sites.map(site => [site.id, site.timezone]))
+
+  // The logs between the stages.
+  const segments = await SegmentLog.open({
+    dir: folder.segments,
+    durability: config.log.durability,
+    source: 'access-log',
+    log,
+  })
+  const positionsDir = state('positions')
+  const reader = (name: LogName, group: string) =>
+    segmentLogReader({ segments, log: name, group, positionsDir, logger: log, metrics: metrics.logs })
+
+  // source → filter
+  const source = await accessLogSource({
+    path: folder.accessLog,
+    stateDir: folder.state,
+    name: 'access-log',
+    rotateWaitMs: 0, // the gateway in this process writes nothing to a renamed file
+    log,
+    metrics: metrics.tailer,
+  })
+  const filter = filterStage({
+    source,
+    writer: segmentLogWriter({ segments, maxIds: config.dedup.maxIds }),
+    scenarios,
+    members,
+    timezone: config.timezone,
+    siteTimezone: siteId => zones.get(siteId),
+    ingestSiteId: config.ingest.siteId,
+    dedup: config.dedup,
+    deadLetterBudget: new DeadLetterBudget(config.deadLetters.maxBytesPerHour),
+    metrics: metrics.filter,
+    log,
+  })
+
+  // logs → sinks
+  const archiveFiles = localFileStore(folder.archive)
+  const archive = async (table: 'event_log' | 'scenario_log', logName: LogName) => {
+    const from = await reader(logName, `archive-${logName}`)
+    const sink = archiveSink({
+      table,
+      reader: from,
+      files: archiveFiles,
+      tempDir: join(folder.state, 'encoding'),
+      roll: {
+        everyMs: config.archive.rollEveryMs,
+        rows: config.archive.rollRows,
+        bytes: config.archive.rollBytes,
+        idleMs: config.archive.rollIdleMs,
+      },
+      codec: config.archive.codec,
+      metrics: metrics.archive,
+      log,
+    })
+    return { from, sink }
+  }
+  const events = await archive('event_log', 'event-log')
+  const outcomes = await archive('scenario_log', 'scenario-log')
+  const statsReader = await reader('scenario-log', 'stats')
+  const stats = statsSink({
+    reader: statsReader,
+    store: stateFileStatsStore({ file: state('stats.json') }),
+    applyEveryMs: config.stats.applyEveryMs,
+    archiveHasRows: async () => (await archiveFiles.list('scenario_log')).length > 0,
+    metrics: metrics.stats,
+    log,
+  })
+  const deadLetterReader = await reader('dead-letter', 'dead-letter')
+  const deadLetters = deadLetterSink({
+    reader: deadLetterReader,
+    folder: folder.deadLetters,
+    metrics: metrics.deadLetters,
+    log,
+  })
+
+  const gateway = await startGateway(
+    {
+      host: config.gateway.host,
+      port: config.gateway.port,
+      healthHost: config.metrics.host,
+      healthPort: config.metrics.port,
+      frontEnd: config.gateway.front,
+      trustedProxies: config.gateway.trustedProxies,
+      ipMode: config.gateway.ip,
+      sdkDir: sdkFolder(),
+      log: {
+        file: folder.accessLog,
+        format: config.log.format,
+        maxBytes: config.log.rotateBytes,
+        maxAgeMs: config.log.rotateEveryMs,
+        durability: config.log.durability,
+      },
+    },
+    { log, registry },
+  )
+  gateway.onWritten(() => source.wake())
+  const readStats = async (): Promise<ScenarioStats> =>
+    scenarioStats(await scenarios.list(), stats.read(), stats.lastMinute(Date.now()), scenarios.faults())
+  gateway.health?.addRoute('/stats', async () => ({ body: JSON.stringify(await readStats()) }))
+  const readers = { source, stats: statsReader, event_log: events.from, scenario_log: outcomes.from }
+  for (const [name, { health }] of Object.entries(readers)) gateway.health?.addCheck(() => pausedSentence(name, health))
+
+  // Run: sinks are stopped after the source, so that they read what it wrote last.
+  const stopSource = new AbortController()
+  const stopSinks = new AbortController()
+  const stopRest = new AbortController()
+  filter.watch(stopRest.signal)
+  members.watch(() => {}, stopRest.signal) // the filter sees the new state by itself
+  const retention = runRetention(
+    { prunables: [source, segments], keepMs: Math.max(config.log.keepMs, config.dedup.windowMs), log },
+    stopRest.signal,
+  )
+  const sourceRun = source.run(filter, stopSource.signal)
+  const sinkRuns = [
+    statsReader.run(stats, stopSinks.signal),
+    events.from.run(events.sink, stopSinks.signal),
+    outcomes.from.run(outcomes.sink, stopSinks.signal),
+    deadLetterReader.run(deadLetters, stopSinks.signal),
+  ]
+  const failure = new Promise<never>((_, reject) => {
+    for (const run of [sourceRun, ...sinkRuns]) run.catch(reject)
+  })
+  failure.catch(() => {}) // somebody may ask for it later, or nobody
+
+  const ports = { gateway: gateway.port, metrics: gateway.health?.port ?? 0 }
+  writeFileSync(folder.ports, `${JSON.stringify(ports)}\n`)
+
+  return {
+    ports,
+    files,
+    front: gateway.front,
+    failure,
+    async progress(): Promise<Progress> {
+      const judged = await metrics.filter.events.get()
+      const lag = await metrics.tailer.lag.get()
+      const newest = [events.sink.lastFile(), outcomes.sink.lastFile()]
+        .filter(file => file !== undefined)
+        .sort((a, b) => b.at - a.at)[0]
+      return {
+        events: judged.values
+          .filter(({ labels }) => ACCEPTED.has(String(labels.result)))
+          .reduce((n, v) => n + v.value, 0),
+        lagBytes: lag.values[0]?.value ?? 0,
+        lastArchiveFile: newest?.path,
+        heldRows: events.sink.heldRows() + outcomes.sink.heldRows(),
+      }
+    },
+    async stop(): Promise<void> {
+      await gateway.close(config.drainMs)
+      stopSource.abort()
+      await sourceRun
+      stopSinks.abort()
+      await Promise.all(sinkRuns)
+      stopRest.abort()
+      await retention
+      await segments.close()
+      unlock()
+    },
+  }
+}
+
+/** Results of `headwater_filter_events_total` that are accepted events. */
+const ACCEPTED = new Set(['judged', 'disabled_scenario', 'site_without_scenario'])
+
+/** A store that is away makes us not ready only when it stays away. */
+const PAUSE_ALARM_MS = 60_000
+
+function pausedSentence(name: string, health: ReaderHealth): string | undefined {
+  const { pausedSince } = health
+  if (pausedSince === undefined || Date.now() - pausedSince < PAUSE_ALARM_MS) return undefined
+  return `${name} has been paused for ${Math.round((Date.now() - pausedSince) / 1000)} s: a store is away.`
+}
+
+/** Where the built script files of the SDK lie. */
+function sdkFolder(): string | undefined {
+  const script = fileURLToPath(import.meta.resolve('@headwater/sdk/dist/headwater.js'))
+  return existsSync(script) ? dirname(script) : undefined
+}

@@ -1,0 +1,21 @@
+/** What the gateway counts, as plain numbers: one addition a request. metrics.ts shows them to Prometheus. */
+export interface GatewayCounts {
+  /** Answers by status. */
+  answers: Map<number, number>
+  /** Lines handed to the log. */
+  lines: number
+  /** Lines for bodies, or items of a bulk, that are no event. */
+  invalid: number
+  /** Events of a POST or bulk that were cut to the limits. */
+  cut: number
+  /** Clients that had gone when their answer was ready. */
+  gone: number
+}
+
+export function newCounts(): GatewayCounts {
+  return { answers: new Map(), lines: 0, invalid: 0, cut: 0, gone: 0 }
+}
+
+export function countAnswer(counts: GatewayCounts, status: number): void {
+  counts.answers.set(status, (counts.answers.get(status) ?? 0) + 1)
+}

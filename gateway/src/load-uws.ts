@@ -1,0 +1,49 @@
+import { createRequire } from 'node:module'
+
+/** As much of uWebSockets.js as is used here: a subset of its 20.30 and 20.51. */
+export interface Uws {
+  App(): UwsApp
+  us_listen_socket_close(socket: object): void
+  us_socket_local_port(socket: object): number
+}
+
+export interface UwsApp {
+  any(pattern: string, handler: (response: UwsResponse, request: UwsRequest) => void): UwsApp
+  get(pattern: string, handler: (response: UwsResponse, request: UwsRequest) => void): UwsApp
+  listen(host: string, port: number, options: number, callback: (socket: object | false) => void): UwsApp
+  close(): UwsApp
+}
+
+/** Valid until it is answered or aborted; after that every call throws. */
+export interface UwsResponse {
+  writeStatus(status: string): UwsResponse
+  end(body: Uint8Array, closeConnection: boolean): UwsResponse
+  endWithoutBody(): UwsResponse
+  onAborted(handler: () => void): UwsResponse
+  onData(handler: (chunk: ArrayBuffer, isLast: boolean) => void): UwsResponse
+  cork(callback: () => void): UwsResponse
+  getRemoteAddress(): ArrayBuffer
+}
+
+/** Valid within its callback only. Texts are UTF-8 decoded; a header that is missing and one that is empty are both ''. */
+export interface UwsRequest {
+  getCaseSensitiveMethod(): string
+  getUrl(): string
+  /** undefined when there is no `?`. */
+  getQuery(): string | undefined
+  getHeader(lowerCaseName: string): string
+  forEach(callback: (lowerCaseName: string, value: string) => void): void
+}
+
+/** The addon reads it once, when it is loaded: 4096 bytes of headers are the default, and long URLs need more. */
+const HEADER_LIMIT = 'UWS_HTTP_MAX_HEADERS_SIZE'
+
+/** uWebSockets.js, or the reason why its binary does not load here (Node version, libc, not installed). */
+export function loadUws(): { uws: Uws } | { missing: string } {
+  process.env[HEADER_LIMIT] ??= '32768'
+  try {
+    return { uws: createRequire(import.meta.url)('uWebSockets.js') as Uws }
+  } catch (error) {
+    return { missing: error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error) }
+  }
+}

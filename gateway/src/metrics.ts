@@ -1,0 +1,70 @@
+import { Counter, Gauge, type Registry } from 'prom-client'
+import type { GatewayCounts } from './counts.ts'
+import type { LogFile } from './log-file.ts'
+
+/** What the metrics look at when they are asked for. */
+export interface Observed {
+  counts: GatewayCounts
+  log: LogFile
+  receiving: () => number
+}
+
+/** Registers `headwater_gateway_*`. Nothing is counted here: each value is read from the gateway's own when scraped. */
+export function registerGatewayMetrics(registry: Registry, observed: Observed): void {
+  const { counts, log } = observed
+  const registers = [registry]
+  const total = (name: string, help: string, read: () => number): void => {
+    new Counter({
+      name: `headwater_gateway_${name}_total`,
+      help,
+      registers,
+      collect() {
+        this.reset()
+        this.inc(read())
+      },
+    })
+  }
+  const gauge = (name: string, help: string, read: () => number): void => {
+    new Gauge({
+      name: `headwater_gateway_${name}`,
+      help,
+      registers,
+      collect() {
+        this.set(read())
+      },
+    })
+  }
+  new Counter({
+    name: 'headwater_gateway_requests_total',
+    help: 'Requests by the status of their answer.',
+    labelNames: ['status'],
+    registers,
+    collect() {
+      this.reset()
+      for (const [status, count] of counts.answers) this.inc({ status }, count)
+    },
+  })
+  total('lines', 'Lines handed to the log: one for each event.', () => counts.lines)
+  total('invalid', 'Lines for bodies, or items of a bulk, that are no event: dead letters to be.', () => counts.invalid)
+  total(
+    'cut_events',
+    'Events of a POST or bulk that were cut to the limits of values and parameters.',
+    () => counts.cut,
+  )
+  total(
+    'clients_gone',
+    'Clients that had gone when their answer was ready; their events are logged.',
+    () => counts.gone,
+  )
+  total('log_bytes', 'Bytes written to the log.', () => log.counts.bytes)
+  total('log_writes', 'Writes to the log: one for each turn of the event loop that had lines.', () => log.counts.writes)
+  total('log_rotations', 'Times the log was rotated or reopened.', () => log.counts.rotations)
+  total(
+    'log_failures',
+    'Writes to the log that failed: their beacons were answered with 503.',
+    () => log.counts.failures,
+  )
+  gauge('log_writable', 'Whether the last write to the log succeeded: 1 or 0.', () => (log.writable ? 1 : 0))
+  gauge('log_file_bytes', 'Size of the present log file.', () => log.size)
+  gauge('receiving_bodies', 'Requests whose body is still on its way.', observed.receiving)
+}

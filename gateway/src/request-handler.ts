@@ -1,0 +1,90 @@
+import type { ByteString } from '@headwater/core'
+import { type AcceptOptions, acceptBeacon } from './accept-beacon.ts'
+import { type Answer, DRAINING, LOG_UNWRITABLE, TOO_MANY } from './answer.ts'
+import { anonymisedAddress, clientAddress, type TrustedProxies } from './client-address.ts'
+import { countAnswer, type GatewayCounts } from './counts.ts'
+import type { FrontRequest } from './front.ts'
+import type { LineWriter } from './line-writer.ts'
+import type { LogLines } from './log-line.ts'
+import type { IpMode } from './options.ts'
+import type { RateLimit } from './rate-limit.ts'
+import { remoteUser } from './remote-user.ts'
+
+/**
+ * From a bulk's second line on, agent and referer are cut to this length: one request of 64 KiB of events and 32 KiB of
+ * headers would else become 60 MB of log.
+ */
+const MAX_REPEATED_BYTES = 1024
+
+export interface HandlerOptions extends AcceptOptions {
+  trusted: TrustedProxies
+  ipMode: IpMode
+  rateLimit: RateLimit | undefined
+}
+
+/**
+ * What happens to every request, whichever front end brought it: refuse, or accept, write, and answer when it is written.
+ * `Waiting` is what the front end needs to send an answer.
+ */
+export class RequestHandler<Waiting> {
+  readonly counts: GatewayCounts
+  readonly #options: HandlerOptions
+  readonly #lines: LogLines
+  readonly #writer: LineWriter<Waiting>
+
+  constructor(options: HandlerOptions, lines: LogLines, writer: LineWriter<Waiting>, counts: GatewayCounts) {
+    this.#options = options
+    this.#lines = lines
+    this.#writer = writer
+    this.counts = counts
+  }
+
+  /** Returns the answer to send now, or undefined: the writer delivers it to `waiting` when the lines are written. */
+  handle(request: FrontRequest, waiting: Waiting): Answer | undefined {
+    const { trusted, ipMode, rateLimit } = this.#options
+    if (request.late) return this.#count(DRAINING)
+    const now = Date.now()
+    const client = clientAddress(request.peer, request.forwardedFor, trusted)
+    if (rateLimit !== undefined && !rateLimit.allows(client, now)) return this.#count(TOO_MANY)
+
+    const { answer, lines, invalid, cut } = acceptBeacon(request, this.#options)
+    if (lines.length === 0) return this.#count(answer)
+    if (!this.#writer.writable) return this.#count(LOG_UNWRITABLE)
+
+    const visitor = {
+      address: anonymisedAddress(client, ipMode),
+      user: request.authorization === undefined ? undefined : remoteUser(request.authorization),
+      referer: request.referer,
+      userAgent: request.userAgent,
+      // It holds the addresses that are not to be kept.
+      forwardedFor: ipMode === 'full' ? request.forwardedFor : undefined,
+    }
+    let frame = this.#lines.frame(visitor, now)
+    const bytes = answer.body === undefined ? 0 : answer.body.length
+    for (let i = 0; i < lines.length; i++) {
+      const line = lines[i] as (typeof lines)[number]
+      if (i === 1) {
+        visitor.referer = shortened(visitor.referer)
+        visitor.userAgent = shortened(visitor.userAgent)
+        visitor.forwardedFor = shortened(visitor.forwardedFor)
+        visitor.user = shortened(visitor.user)
+        frame = this.#lines.frame(visitor, now)
+      }
+      this.#writer.line(this.#lines.line(frame, line.request, answer.status, bytes, line.body))
+    }
+    this.counts.lines += lines.length
+    this.counts.invalid += invalid
+    this.counts.cut += cut
+    this.#writer.commit(waiting, answer)
+    return undefined
+  }
+
+  #count(answer: Answer): Answer {
+    countAnswer(this.counts, answer.status)
+    return answer
+  }
+}
+
+function shortened(bytes: ByteString | undefined): ByteString | undefined {
+  return bytes !== undefined && bytes.length > MAX_REPEATED_BYTES ? bytes.slice(0, MAX_REPEATED_BYTES) : bytes
+}

@@ -1,0 +1,210 @@
+import { encodeUtf8, MAX_BODY_BYTES } from '@headwater/core'
+import { type Answer, BODY_TOO_LARGE_CLOSE, TOO_SLOW } from './answer.ts'
+import { addressText } from './client-address.ts'
+import type { Front, FrontOptions, FrontRequest, Handle } from './front.ts'
+import { GatewayError } from './gateway-error.ts'
+import type { Uws, UwsRequest, UwsResponse } from './load-uws.ts'
+
+/** An answer to HEAD has the length of a body and none. */
+const HEAD = 'HEAD'
+
+/** Without it two processes would share a port silently (SO_REUSEPORT). */
+const LISTEN_EXCLUSIVE_PORT = 1
+
+/** The request's method rides on the response: two arrays side by side would cost more than a field. */
+export type UwsWaiting = UwsResponse & { headOnly?: boolean }
+
+function send(response: UwsWaiting, answer: Answer): void {
+  const { head, body, close } = answer
+  if (body === undefined) response.writeStatus(head).endWithoutBody()
+  // endWithoutBody(length) is for a body that follows later, and would leave the request open.
+  else if (response.headOnly === true)
+    response.writeStatus(`${head}\r\nContent-Length: ${body.length}`).endWithoutBody()
+  else response.writeStatus(head).end(body, close)
+}
+
+/** A body on its way. */
+interface Reception {
+  response: UwsWaiting
+  /** Unix ms. */
+  since: number
+  /** Answered or aborted: what still comes is dropped. */
+  over: boolean
+}
+
+let corkedResponse: UwsWaiting
+let corkedAnswer: Answer
+/** One function for all answers: a closure for each would be an allocation for each. */
+const sendCorked = (): void => send(corkedResponse, corkedAnswer)
+
+/** Sends an answer outside the request's callback; returns false when the client has gone. */
+export function deliverUws(response: UwsWaiting, answer: Answer): boolean {
+  corkedResponse = response
+  corkedAnswer = answer
+  try {
+    response.cork(sendCorked)
+    return true
+  } catch {
+    // It throws when the request was aborted. A flag set by an abort handler would need a closure for each request.
+    return false
+  }
+}
+
+const ignoreAbort = (): void => {}
+
+/** A text that may be UTF-8 as bytes; nearly all are ASCII, and `encodeUtf8` gives those back as they are. */
+function header(request: UwsRequest, name: string): string | undefined {
+  const value = request.getHeader(name)
+  return value === '' ? undefined : encodeUtf8(value)
+}
+
+/**
+ * The front end on uWebSockets.js: as fast as NGINX. What its parser makes different from node:http: HTTP/1.0 and absolute
+ * targets are refused with 505; bytes that are no UTF-8 arrive as U+FFFD (which is what decoding makes of them later
+ * anyway); bytes from 0x80 on at either end of a header's value are lost; and a request that comes before the last one is
+ * answered (pipelining) ends the connection: its client sends again.
+ */
+export async function startUwsFront(
+  uws: Uws,
+  options: FrontOptions,
+  handle: Handle<UwsWaiting>,
+  refused: (status: number) => void,
+): Promise<Front> {
+  const app = uws.App()
+  const receiving = new Set<Reception>()
+  let listening = true
+
+  app.get('/*', (response: UwsWaiting, request) => {
+    const answer = handle(frontRequest(response, request, 'GET', !listening), response)
+    if (answer === undefined) response.onAborted(ignoreAbort)
+    else send(response, answer)
+  })
+  app.any('/*', (response: UwsWaiting, request) => {
+    const method = request.getCaseSensitiveMethod()
+    const whole = frontRequest(response, request, method, !listening)
+    if (method === HEAD) response.headOnly = true
+    if (method !== 'POST') {
+      const answer = handle(whole, response)
+      if (answer === undefined) response.onAborted(ignoreAbort)
+      else send(response, answer)
+      return
+    }
+    receiveBody(response, Number(request.getHeader('content-length')), whole)
+  })
+
+  function receiveBody(response: UwsWaiting, contentLength: number, request: FrontRequest): void {
+    if (contentLength > MAX_BODY_BYTES) {
+      refused(413)
+      send(response, BODY_TOO_LARGE_CLOSE)
+      return
+    }
+    const chunks: Buffer[] = []
+    let length = 0
+    const reception: Reception = { response, since: Date.now(), over: false }
+    response.onAborted(() => {
+      reception.over = true
+      receiving.delete(reception)
+    })
+    response.onData((chunk, isLast) => {
+      if (reception.over) return
+      length += chunk.byteLength
+      if (length > MAX_BODY_BYTES) {
+        refused(413)
+        refuse(reception, BODY_TOO_LARGE_CLOSE)
+      } else if (isLast) {
+        receiving.delete(reception)
+        const last = Buffer.from(chunk)
+        request.body = (chunks.length === 0 ? last : Buffer.concat([...chunks, last])).toString('latin1')
+        const answer = handle(request, response)
+        if (answer !== undefined) deliverUws(response, answer)
+      } else {
+        // The chunk is valid in this callback only.
+        chunks.push(Buffer.from(chunk.slice(0)))
+        receiving.add(reception)
+      }
+    })
+  }
+
+  function refuse(reception: Reception, answer: Answer): void {
+    reception.over = true
+    receiving.delete(reception)
+    deliverUws(reception.response, answer)
+  }
+
+  // uWebSockets.js itself closes connections that stay silent for 10 s; this is for bodies that trickle.
+  const watch = setInterval(
+    () => {
+      const before = Date.now() - options.requestTimeoutMs
+      for (const reception of receiving)
+        if (reception.since < before) {
+          refused(TOO_SLOW.status)
+          refuse(reception, TOO_SLOW)
+        }
+    },
+    Math.min(1000, options.requestTimeoutMs),
+  )
+  watch.unref()
+
+  const socket = await new Promise<object | false>(resolve => {
+    app.listen(options.host, options.port, LISTEN_EXCLUSIVE_PORT, resolve)
+  })
+  if (socket === false) {
+    clearInterval(watch)
+    throw new GatewayError('LISTEN_FAILED', `cannot listen for beacons. Found: ${options.host}:${options.port}.`)
+  }
+  const stopListening = (): void => {
+    if (listening) uws.us_listen_socket_close(socket)
+    listening = false
+  }
+  return {
+    name: 'uws',
+    port: uws.us_socket_local_port(socket),
+    receiving: () => receiving.size,
+    stopListening,
+    close: async () => {
+      clearInterval(watch)
+      stopListening()
+      app.close()
+    },
+  }
+}
+
+/**
+ * Reads what the log line needs while the request is valid. Every call crosses into C++ (0.1 µs), so what only few requests
+ * have is looked at closely only when its first look finds something.
+ */
+function frontRequest(response: UwsResponse, request: UwsRequest, method: string, late: boolean): FrontRequest {
+  const query = request.getQuery()
+  const path = request.getUrl()
+  const whole: FrontRequest = {
+    late,
+    method,
+    authority: '',
+    path: encodeUtf8(path),
+    query: query === undefined ? undefined : encodeUtf8(query),
+    protocol: 'HTTP/1.1',
+    origin: path === '/ingest' ? header(request, 'origin') : undefined,
+    referer: header(request, 'referer'),
+    ifNoneMatch: path.startsWith('/headwater') ? header(request, 'if-none-match') : undefined,
+    body: '',
+    peer: addressText(new Uint8Array(response.getRemoteAddress())),
+    authorization: header(request, 'authorization'),
+    userAgent: header(request, 'user-agent'),
+    forwardedFor: header(request, 'x-forwarded-for'),
+  }
+  if (whole.referer === undefined || whole.userAgent === undefined || whole.forwardedFor !== undefined)
+    readAllHeaders(request, whole)
+  return whole
+}
+
+/** Tells a missing header from an empty one, which NGINX logs as `-` and as nothing, and joins repeated X-Forwarded-For. */
+function readAllHeaders(request: UwsRequest, whole: FrontRequest): void {
+  let forwardedFor: string | undefined
+  request.forEach((name, value) => {
+    if (name === 'referer') whole.referer ??= value
+    else if (name === 'user-agent') whole.userAgent ??= value
+    else if (name === 'x-forwarded-for')
+      forwardedFor = forwardedFor === undefined ? encodeUtf8(value) : `${forwardedFor}, ${encodeUtf8(value)}`
+  })
+  whole.forwardedFor = forwardedFor
+}

@@ -1,0 +1,535 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { eventsOf, getParam, parseLogLine } from '@headwater/core'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { get, post, type RawAnswer, rawHttp } from '../raw-http.ts'
+import { type StartedGateway, startedGateway, until } from '../started-gateway.ts'
+
+/** The front ends and, with the reason, what their HTTP parsers do not let be the same. */
+interface FrontUnderTest {
+  frontEnd: 'uws' | 'node'
+  /** uWebSockets.js refuses HTTP/1.0, and the absolute form of proxies, with 505. */
+  takesHttp10: boolean
+  /** uWebSockets.js closes a connection on which a request comes before the last one is answered. No browser does that. */
+  takesPipelining: boolean
+  /** node:http answers 400 to bytes from 0x7F on in a URL. Browsers always percent-encode them. */
+  takesRawBytesInUrl: boolean
+}
+
+/** What `matomo.js` really sent. */
+const CAPTURED: readonly { name: string; method: string; target: string; body: string; referer: string }[] = JSON.parse(
+  readFileSync(new URL('../../../core/test/wire/fixtures/matomo-requests.json', import.meta.url), 'utf8'),
+).requests
+
+/** A value of the gateway's own metrics. */
+async function metric(started: StartedGateway, name: string): Promise<number | undefined> {
+  const found = await started.gateway.registry.getSingleMetric(`headwater_gateway_${name}`)?.get()
+  return found?.values[0]?.value
+}
+
+function events(lines: readonly string[]): string[][] {
+  return lines.flatMap(line => {
+    const record = parseLogLine(line)
+    if ('rejected' in record) throw new Error(`${record.rejected}: ${line}`)
+    const found = eventsOf(record, { source: 'test', position: 0, ingestSiteId: 1 })
+    if ('rejected' in found) return [['rejected', found.rejected]]
+    return found.map(event => ('rejected' in event ? ['rejected', event.rejected] : [...event.params]))
+  })
+}
+
+/** The contract of both front ends: the same answers and the same lines for the same bytes. */
+export function testFront({ frontEnd, takesHttp10, takesPipelining, takesRawBytesInUrl }: FrontUnderTest): void {
+  describe(`the ${frontEnd} front end`, () => {
+    let it_: StartedGateway
+    /** How many lines there were before the test. */
+    let before = 0
+    const newLines = (): string[] => it_.lines().slice(before)
+    const send = async (bytes: string) => {
+      const [answer] = await rawHttp(it_.port, bytes)
+      if (answer === undefined) throw new Error('the connection was closed without an answer')
+      return answer
+    }
+
+    beforeAll(async () => {
+      it_ = await startedGateway({ frontEnd, limits: { requestTimeoutMs: 1500, keepAliveMs: 5000 } })
+      expect(it_.gateway.front).toBe(frontEnd)
+    })
+    beforeEach(() => {
+      before = it_.lines().length
+    })
+    afterAll(() => it_?.stop())
+
+    describe('answers', () => {
+      it.each([
+        ['a GET beacon', get('/5?e_c=a'), 204],
+        ['a GET beacon without a query', get('/5'), 204],
+        ['a GET beacon that wants the image', get('/5?e_c=a&send_image=1'), 200],
+        ['a GET beacon with send_image=00', get('/5?e_c=a&send_image=00'), 204],
+        ['a POST beacon with all in the URL', post('/5?e_c=a', ''), 204],
+        ['a POST without a Content-Length', 'POST /5?e_c=a HTTP/1.1\r\nHost: x\r\n\r\n', 204],
+        ['a POST with a query string as body', post('/5', 'e_c=a&e_n=b+c'), 204],
+        ['a POST with a JSON object', post('/5', '{"e_c":"a"}'), 204],
+        ['a POST with a bulk', post('/5', '{"requests":["?e_c=a","?e_c=b"]}'), 204],
+        ['a body that makes no sense', post('/5', '<xml/>'), 204],
+        ['Matomo', get('/matomo.php?idsite=1'), 200],
+        ['the old name of Matomo', get('/piwik.php?idsite=1'), 200],
+        ['Matomo with send_image=0', get('/matomo.php?idsite=1&send_image=0'), 204],
+        ['Matomo with send_image=00, as Matomo does', get('/matomo.php?idsite=1&send_image=00'), 200],
+        ['Matomo with send_image=0 in the body', post('/matomo.php', 'idsite=1&send_image=0'), 204],
+        ['the URL before the body', post('/matomo.php?send_image=1', 'idsite=1&send_image=0'), 200],
+        ['robots', get('/robots.txt'), 200],
+        ['the icon', get('/favicon.ico'), 204],
+        ['an unknown path', get('/nothing'), 404],
+        ['a path with a slash too many', get('/5/'), 404],
+        ['the SDK when it is not installed', get('/headwater.js'), 404],
+        ['a POST to an unknown path', post('/nothing', 'a=b'), 404],
+        ['an unknown method', 'DELETE /5 HTTP/1.1\r\nHost: x\r\n\r\n', 405],
+        ['GET of /ingest', get('/ingest'), 405],
+        ['a POST to a file', post('/robots.txt', ''), 405],
+      ])('%s', async (_name, bytes, status) => {
+        const answer = await send(bytes)
+        expect(answer.status).toBe(status)
+        expect(answer.headers['access-control-allow-origin']).toBe('*')
+        if (status === 204) expect(answer.headers['content-length']).toBeUndefined()
+      })
+
+      it('is a GIF of 43 bytes where an image is wanted', async () => {
+        const answer = await send(get('/matomo.php?idsite=1'))
+        expect(answer.headers['content-type']).toBe('image/gif')
+        expect(answer.headers['cache-control']).toBe('no-store')
+        expect(answer.body.length).toBe(43)
+        expect(answer.body.startsWith('GIF89a')).toBe(true)
+      })
+
+      it('says to a preflight what is allowed', async () => {
+        const answer = await send('OPTIONS /5 HTTP/1.1\r\nHost: x\r\nOrigin: http://a.example\r\n\r\n')
+        expect(answer.status).toBe(204)
+        expect(answer.headers).toMatchObject({
+          'access-control-allow-origin': '*',
+          'access-control-allow-methods': 'GET, POST, HEAD',
+          'access-control-allow-headers': 'content-type',
+          'access-control-max-age': '86400',
+        })
+        expect(newLines()).toEqual([])
+      })
+
+      it('answers HEAD like GET, without a body, and logs nothing', async () => {
+        for (const [target, length] of [
+          ['/5?a=1', undefined],
+          ['/matomo.php?idsite=1', '43'],
+          ['/robots.txt', '26'],
+        ] as const) {
+          const [answer] = await rawHttp(it_.port, `HEAD ${target} HTTP/1.1\r\nHost: x\r\n\r\n`, { head: true })
+          expect(answer?.headers['content-length']).toBe(length)
+        }
+        expect(newLines()).toEqual([])
+      })
+
+      it('counts a bulk in the words of Matomo, one item or many', async () => {
+        const one = await send(post('/matomo.php', '{"requests":["?idsite=1&e_c=a"],"send_image":0}'))
+        expect(one.body).toBe('{"status":"success","tracked":1,"invalid":0}')
+        const more = await send(post('/matomo.php', ' {"requests":["?idsite=1&e_c=a",{"idsite":1},7,"",[]]}'))
+        expect(JSON.parse(more.body)).toEqual({ status: 'success', tracked: 2, invalid: 3 })
+        expect(events(newLines()).filter(event => event[0] === 'rejected')).toHaveLength(3)
+        expect(newLines()).toHaveLength(6)
+      })
+
+      it('echoes the click of the blog', async () => {
+        const payload = '{"path":"/test","tag":"A","id":null,"timestamp":"2025-05-21T12:00:00Z"}'
+        const answer = await send(
+          post('/ingest', payload, 'Content-Type: application/json', 'Origin: http://blog.example'),
+        )
+        expect(answer.status).toBe(200)
+        expect(answer.headers['content-type']).toBe('application/json')
+        expect(answer.body).toBe(`{"status": "ok", "received": ${payload}}`)
+        const [params] = events(newLines())
+        expect(getParam(params ?? [], 'e_a')).toBe('A')
+        expect(getParam(params ?? [], 'url')).toBe('http://blog.example/test')
+      })
+
+      it('keeps what /ingest cannot read, and says so like the original', async () => {
+        const answer = await send(post('/ingest', 'no "json" \xed\x95\x9c'))
+        expect(Buffer.from(answer.body, 'latin1').toString()).toBe(
+          '{"status": "ok", "received": {"raw": "no \\"json\\" 한"}}',
+        )
+        expect(events(newLines())).toEqual([['rejected', 'not_json']])
+        expect(newLines()[0]).toContain('"no \\x22json\\x22 \\xED\\x95\\x9C"')
+      })
+    })
+
+    describe('accepts what Matomo really sends', () => {
+      it.each(CAPTURED.map((request, i) => [`${i + 1}: ${request.name}`, request] as const))(
+        '%s',
+        async (_name, request) => {
+          const body = Buffer.from(request.body ?? '', 'utf8').toString('latin1')
+          const headers = [
+            `Referer: ${request.referer}`,
+            'Content-Type: application/x-www-form-urlencoded; charset=utf-8',
+          ]
+          const answer = await send(
+            request.method === 'GET' ? get(request.target, ...headers) : post(request.target, body, ...headers),
+          )
+          const bulk = body.startsWith('{')
+          const sendImage = /[?&]send_image=(\d+)/.exec(`${request.target}&${bulk ? '' : body}`)?.[1]
+          expect(answer.status).toBe(sendImage === '0' ? 204 : 200)
+          const count = bulk ? JSON.parse(body).requests.length : 1
+          if (bulk) expect(JSON.parse(answer.body)).toEqual({ status: 'success', tracked: count, invalid: 0 })
+          const found = events(newLines())
+          expect(found).toHaveLength(count)
+          for (const params of found) expect(getParam(params, 'idsite')).toBe('7')
+        },
+      )
+    })
+
+    describe('lines', () => {
+      it('hold a GET as it came', async () => {
+        await send(
+          get(
+            '/5?e_n=%EA%B3%A0&x="\\',
+            'Referer: http://a"b/\xc3\xa9/',
+            'User-Agent: "x" [y]',
+            'X-Forwarded-For: 1.2.3.4',
+            'X-Forwarded-For: 5.6.7.8',
+          ),
+        )
+        expect(newLines()[0]).toMatch(
+          /^127\.0\.0\.1 - - \[\d\d\/\w{3}\/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "GET \/5\?e_n=%EA%B3%A0&x=\\x22\\x5C HTTP\/1\.1" 204 0 "http:\/\/a\\x22b\/\\xC3\\xA9\/" "\\x22x\\x22 \[y\]" "1\.2\.3\.4, 5\.6\.7\.8" [0-9a-f]{32} \d{10}\.\d{3} "-"$/,
+        )
+      })
+
+      it('tell a missing header from an empty one', async () => {
+        await send(get('/5', 'User-Agent:', 'Referer: '))
+        await send(get('/5'))
+        expect(newLines()[0]).toContain(' 204 0 "" "" "-" ')
+        expect(newLines()[1]).toContain(' 204 0 "-" "-" "-" ')
+      })
+
+      it('tell an empty query from none', async () => {
+        await send(get('/5?'))
+        await send(get('/5'))
+        expect(newLines().map(line => line.split('"')[1])).toEqual(['GET /5? HTTP/1.1', 'GET /5 HTTP/1.1'])
+      })
+
+      it('name the user of a Basic header, spaces and all', async () => {
+        await send(get('/5', `Authorization: Basic ${Buffer.from('a b [c] "d":secret').toString('base64')}`))
+        expect(newLines()[0]).toMatch(/^127\.0\.0\.1 - a b \[c\] \\x22d\\x22 \[/)
+        expect(newLines()[0]).not.toContain('secret')
+      })
+
+      it('ignore the body of a GET', async () => {
+        expect((await send('GET /5?a=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\ne_c=a')).status).toBe(204)
+        expect(newLines()[0]).toMatch(/"GET \/5\?a=1 HTTP\/1\.1" .* "-"$/)
+      })
+
+      it.skipIf(!takesHttp10)('hold an absolute target as it came', async () => {
+        expect((await send(get('http://shop.example/5?a=1'))).status).toBe(204)
+        expect(newLines()[0]).toContain('"GET http://shop.example/5?a=1 HTTP/1.1"')
+        expect(events(newLines())).toEqual([['a', '1']])
+      })
+
+      it('are one for each event of a bulk, each with an id of its own', async () => {
+        await send(post('/5?_id=0dc813c4cde7f430', '{"requests":["?e_c=a&e_n=%ED%95%9C","e_c=b"]}'))
+        expect(newLines().map(line => line.split('"')[1])).toEqual([
+          'POST /5?_id=0dc813c4cde7f430&e_c=a&e_n=%ED%95%9C HTTP/1.1',
+          'POST /5?_id=0dc813c4cde7f430&e_c=b HTTP/1.1',
+        ])
+        const ids = newLines().map(line => line.split(' ').at(-3))
+        expect(new Set(ids).size).toBe(2)
+      })
+
+      it('do not multiply a long agent by the events of a bulk', async () => {
+        const requests = Array.from({ length: 100 }, (_, i) => `?e_c=${i}`)
+        await send(post('/5', JSON.stringify({ requests }), `User-Agent: ${'\xe9'.repeat(12_000)}`))
+        const lines = newLines()
+        expect(lines).toHaveLength(100)
+        expect(lines.slice(1).every(line => line.length < 20_000)).toBe(true)
+      })
+
+      it('keep a body that makes no sense for the dead letters', async () => {
+        await send(post('/5?x=1', '\x00\xff<"'))
+        expect(newLines()[0]).toContain('"POST /5?x=1 HTTP/1.1"')
+        expect(newLines()[0]).toMatch(/"\\x00\\xFF<\\x22"$/)
+        expect(events(newLines())).toEqual([['rejected', 'bad_body']])
+      })
+    })
+
+    describe('bodies', () => {
+      it('come in chunks', async () => {
+        const bytes =
+          'POST /5 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\ne_c=\r\n3\r\na%2\r\n1\r\n6\r\n0\r\n\r\n'
+        expect((await send(bytes)).status).toBe(204)
+        expect(events(newLines())).toEqual([['e_c', 'a&']])
+      })
+
+      it('come in pieces', async () => {
+        const socket = connect(it_.port, '127.0.0.1')
+        const answered = new Promise<string>(resolve => socket.once('data', data => resolve(data.toString())))
+        for (const piece of ['POST /5 HTTP/1.1\r\nHost: x\r\nContent-', 'Length: 7\r\n\r\n', 'e_c', '=abc']) {
+          socket.write(piece)
+          await new Promise(resolve => setTimeout(resolve, 20))
+        }
+        expect(await answered).toContain('204')
+        socket.destroy()
+        expect(events(newLines())).toEqual([['e_c', 'abc']])
+      })
+
+      it('are asked for when the client wants to be asked', async () => {
+        expect((await send(post('/5', 'e_c=a', 'Expect: 100-continue'))).status).toBe(204)
+        expect(newLines()).toHaveLength(1)
+      })
+
+      it('of 64 KiB are taken, one byte more is refused', async () => {
+        const value = 'e_c=a&n='
+        expect((await send(post('/5', value + 'x'.repeat(65_536 - value.length)))).status).toBe(204)
+        const [cut] = events(newLines())
+        expect(getParam(cut ?? [], 'hw_cut')).toBe('1')
+        expect(getParam(cut ?? [], 'n')).toHaveLength(8192)
+        expect((await send(post('/5', value + 'x'.repeat(65_537 - value.length)))).status).toBe(413)
+        const chunk = `4000\r\n${'x'.repeat(0x4000)}\r\n`
+        const chunked = `POST /5 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${chunk.repeat(5)}0\r\n\r\n`
+        expect((await send(chunked)).status).toBe(413)
+        expect(newLines()).toHaveLength(1)
+      })
+
+      it('of 500 events are taken whole, of 501 not at all', async () => {
+        const bulk = (count: number): string =>
+          JSON.stringify({ requests: Array.from({ length: count }, (_, i) => `?e_c=${i}`) })
+        expect((await send(post('/5', bulk(501)))).status).toBe(413)
+        expect(newLines()).toEqual([])
+        expect((await send(post('/5', bulk(500)))).status).toBe(204)
+        expect(newLines()).toHaveLength(500)
+      })
+
+      it('that stop half way are answered with 408 and logged nowhere', async () => {
+        const bytes = 'POST /5 HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\ne_c='
+        const answers = await rawHttp(it_.port, bytes, { expect: 0 })
+        expect(answers[0]?.status).toBe(408)
+        expect(newLines()).toEqual([])
+      })
+
+      it('whose client goes away are forgotten', async () => {
+        const socket = connect(it_.port, '127.0.0.1')
+        socket.write('POST /5 HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\ne_c=')
+        await new Promise(resolve => setTimeout(resolve, 30))
+        socket.destroy()
+        expect((await send(get('/5?after'))).status).toBe(204)
+        expect(newLines()).toHaveLength(1)
+      })
+    })
+
+    describe('hostile bytes', () => {
+      it('in a long URL: 9 KB and 16 KiB are taken, more is refused', async () => {
+        expect((await send(get(`/5?a=${'x'.repeat(9000)}`))).status).toBe(204)
+        expect((await send(get(`/5?${'x'.repeat(16_384 - 3)}`))).status).toBe(204)
+        expect((await send(get(`/5?${'x'.repeat(16_384 - 2)}`))).status).toBe(414)
+        expect(newLines()).toHaveLength(2)
+        const [answer] = await rawHttp(it_.port, get(`/5?${'x'.repeat(40_000)}`))
+        expect([414, 431]).toContain(answer?.status)
+      })
+
+      it('in headers over 32 KiB are refused', async () => {
+        const [answer] = await rawHttp(it_.port, get('/5', `X-Long: ${'x'.repeat(40_000)}`))
+        expect(answer?.status).toBe(431)
+      })
+
+      it.each([
+        ['a TLS hello', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\x00\x00\r\n\r\n'],
+        ['HTTP/0.9', 'GET /5?a=1\r\n\r\n'],
+        ['garbage', '\x00\xff\xfe\r\n\r\n'],
+        ['a NUL in the URL', 'GET /5?a=\x00b HTTP/1.1\r\nHost: x\r\n\r\n'],
+        ['a NUL in a header', 'GET /5 HTTP/1.1\r\nHost: x\r\nUser-Agent: a\x00b\r\n\r\n'],
+        ['a bad Content-Length', 'POST /5 HTTP/1.1\r\nHost: x\r\nContent-Length: 5x\r\n\r\nhello'],
+        [
+          'smuggling',
+          'POST /5 HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /6 HTTP/1.1\r\n\r\n',
+        ],
+      ])('%s is refused without a line, and the next request is served', async (_name, bytes) => {
+        const answers = await rawHttp(it_.port, bytes, { expect: 0 })
+        for (const answer of answers) expect(answer.status).toBeGreaterThanOrEqual(400)
+        expect((await send(get('/5?after'))).status).toBe(204)
+        expect(newLines()).toHaveLength(1)
+      })
+
+      it('that are no UTF-8 give the same event, or none', async () => {
+        const answer = await send(get('/5?e_c=\xe9t\xe9&e_n=a%00b%', 'User-Agent: \xe9'))
+        expect(answer.status).toBe(takesRawBytesInUrl ? 204 : 400)
+        expect(events(newLines())).toEqual(takesRawBytesInUrl ? [['e_c', '\ufffdt\ufffd', 'e_n', 'a\0b%']] : [])
+        await send(get('/5?e_c=%E9t%E9&e_n=a%00b%'))
+        expect(events(newLines()).at(-1)).toEqual(['e_c', '\ufffdt\ufffd', 'e_n', 'a\0b%'])
+      })
+
+      it('cut in the middle of a request leave nothing', async () => {
+        for (const bytes of ['GET /5?a', 'GET /5?a=1 HTTP/1.1\r\nHo', 'GET /5?a=1 HTTP/1.1\r\nHost: x\r\n']) {
+          const socket = connect(it_.port, '127.0.0.1')
+          await new Promise<void>(resolve => socket.write(bytes, () => resolve()))
+          socket.destroy()
+        }
+        expect((await send(get('/5?after'))).status).toBe(204)
+        expect(newLines()).toHaveLength(1)
+      })
+
+      it('of methods in lower case are no beacon', async () => {
+        const [answer] = await rawHttp(it_.port, 'get /5?a=1 HTTP/1.1\r\nHost: x\r\n\r\n')
+        expect([400, 405]).toContain(answer?.status)
+        expect(newLines()).toEqual([])
+      })
+
+      it(takesHttp10 ? 'HTTP/1.0 is served' : 'HTTP/1.0 is refused with 505', async () => {
+        const [answer] = await rawHttp(it_.port, 'GET /5?a=1 HTTP/1.0\r\nHost: x\r\n\r\n')
+        expect(answer?.status).toBe(takesHttp10 ? 204 : 505)
+        expect(newLines()).toHaveLength(takesHttp10 ? 1 : 0)
+      })
+    })
+
+    describe('connections', () => {
+      it.runIf(takesPipelining)('take pipelined requests and answer them in their order', async () => {
+        const bytes = get('/5?n=1') + get('/nothing') + post('/5', 'n=2') + get('/matomo.php?idsite=1') + get('/5?n=3')
+        const answers = await rawHttp(it_.port, bytes, { expect: 5 })
+        expect(answers.map(answer => answer.status)).toEqual([204, 404, 204, 200, 204])
+        const targets = newLines().map(line => line.split('"')[1]?.split(' ')[1])
+        expect(targets.sort()).toEqual(['/5?n=1', '/5?n=2', '/5?n=3', '/matomo.php?idsite=1'])
+      })
+
+      it.runIf(!takesPipelining)('acknowledge nothing of pipelined requests that is not in the log', async () => {
+        const answers = await rawHttp(it_.port, get('/5?n=1') + get('/5?n=2') + get('/5?n=3'), { expect: 0 })
+        expect(answers.length).toBeLessThanOrEqual(newLines().length)
+        expect((await send(get('/5?after'))).status).toBe(204)
+      })
+
+      it('take many requests, one after the other', async () => {
+        const socket = connect(it_.port, '127.0.0.1')
+        for (let i = 0; i < 20; i++) {
+          const answered = new Promise<Buffer>(resolve => socket.once('data', resolve))
+          socket.write(i % 2 === 0 ? get(`/5?n=${i}`) : post('/5', `n=${i}`))
+          expect((await answered).toString()).toContain('204 No Content')
+        }
+        socket.destroy()
+        expect(events(newLines())).toEqual(Array.from({ length: 20 }, (_, i) => ['n', String(i)]))
+      })
+
+      it('that close right after sending have sent their event', async () => {
+        for (let i = 0; i < 50; i++) {
+          const socket = connect(it_.port, '127.0.0.1')
+          socket.end(get(`/5?n=${i}`))
+          socket.on('error', () => {})
+          socket.resume()
+        }
+        await until(() => newLines().length === 50)
+      })
+
+      it('that are reset before the answer leave the server well', async () => {
+        for (let i = 0; i < 20; i++) {
+          const socket = connect(it_.port, '127.0.0.1')
+          await new Promise<void>(resolve => socket.write(get('/5?reset').repeat(5), () => resolve()))
+          socket.resetAndDestroy()
+        }
+        expect((await send(get('/5?after'))).status).toBe(204)
+      })
+    })
+
+    describe('options', () => {
+      it('serve the SDK, with a tag for who has it already', async () => {
+        const folder = it_.folder
+        writeFileSync(join(folder, 'headwater.js'), 'short')
+        writeFileSync(join(folder, 'headwater-1.2.3.js'), 'immutable')
+        const other = await startedGateway({ frontEnd, sdkDir: folder })
+        const [short] = await rawHttp(other.port, get('/headwater.js'))
+        expect(short?.body).toBe('short')
+        expect(short?.headers['content-type']).toBe('text/javascript; charset=utf-8')
+        expect(short?.headers['cache-control']).toBe('public, max-age=3600')
+        expect(short?.headers.etag).toMatch(/^W\/"/)
+        const [known] = await rawHttp(other.port, get('/headwater.js', `If-None-Match: "x", ${short?.headers.etag}`))
+        expect([known?.status, known?.body]).toEqual([304, ''])
+        const [versioned] = await rawHttp(other.port, get('/headwater-1.2.3.js'))
+        expect(versioned?.headers['cache-control']).toBe('public, max-age=31536000, immutable')
+        const [missing] = await rawHttp(other.port, get('/headwater-9.9.9.js'))
+        expect(missing?.status).toBe(404)
+        await other.stop()
+      })
+
+      it('believe trusted proxies only, and cut addresses before the line is written', async () => {
+        const other = await startedGateway({
+          frontEnd,
+          trustedProxies: ['127.0.0.0/8', '10.0.0.0/8'],
+          ipMode: 'truncated',
+        })
+        await rawHttp(other.port, get('/5', 'X-Forwarded-For: 9.9.9.9, 203.0.113.77, 10.1.2.3'))
+        await rawHttp(other.port, get('/5', 'X-Forwarded-For: 2001:db8:1:2::3'))
+        expect(other.lines()[0]).toMatch(/^203\.0\.113\.0 - .*"-" [0-9a-f]{32} /)
+        expect(other.lines()[1]).toMatch(/^2001:db8:1:: - /)
+        await other.stop()
+      })
+
+      it('refuse what is over the rate with 429', async () => {
+        const other = await startedGateway({ frontEnd, limits: { requestsPerSecond: 1 } })
+        const answers: RawAnswer[] = []
+        for (let i = 0; i < 5; i++) answers.push(...(await rawHttp(other.port, get('/5'))))
+        expect(answers.map(answer => answer.status)).toEqual([204, 204, 429, 429, 429])
+        expect(answers[2]?.headers['retry-after']).toBe('1')
+        expect(other.lines()).toHaveLength(2)
+        await other.stop()
+      })
+
+      it('write combined, with what could not be read in the query', async () => {
+        const other = await startedGateway({ frontEnd, log: { format: 'combined' } })
+        await rawHttp(other.port, get('/5?a=1', 'User-Agent: x'))
+        await rawHttp(other.port, post('/5', '<no>'))
+        expect(other.lines()[0]).toMatch(/ "GET \/5\?a=1 HTTP\/1\.1" 204 0 "-" "x"$/)
+        expect(events(other.lines())).toEqual([
+          ['a', '1'],
+          ['rejected', 'bad_body'],
+        ])
+        await other.stop()
+      })
+
+      it('answer after the disk has the line with durability fsync', async () => {
+        const other = await startedGateway({ frontEnd, log: { durability: 'fsync' } })
+        const sent = Array.from({ length: 20 }, () => rawHttp(other.port, get('/5')))
+        expect((await Promise.all(sent)).every(([answer]) => answer?.status === 204)).toBe(true)
+        expect(other.lines()).toHaveLength(20)
+        await other.stop()
+      })
+
+      it('refuse a port that is taken', async () => {
+        await expect(startedGateway({ frontEnd, port: it_.port })).rejects.toMatchObject({ code: 'LISTEN_FAILED' })
+      })
+    })
+
+    describe('the end', () => {
+      it('answers what was received, refuses what comes later, and leaves a whole log', async () => {
+        const other = await startedGateway({ frontEnd })
+        const open = connect(other.port, '127.0.0.1')
+        let received = ''
+        open.on('data', data => {
+          received += data
+        })
+        open.on('error', () => {})
+        open.write('POST /5 HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\n\r\ne_c')
+        await until(async () => (await metric(other, 'receiving_bodies')) === 1)
+        const late = connect(other.port, '127.0.0.1')
+        late.on('error', () => {})
+        let refused = ''
+        late.on('data', data => {
+          refused += data
+        })
+        late.write(get('/5?early'))
+        await until(() => refused.includes('204'))
+        const ended = other.gateway.close(5000)
+        expect(other.gateway.notReady()).toBe('The gateway is stopping.')
+        late.write(get('/5?late'))
+        await until(() => refused.includes('503') || late.destroyed)
+        open.write('=abc')
+        await ended
+        await until(() => received !== '' || open.destroyed)
+        expect(received).toContain('204')
+        expect(events(other.lines())).toEqual([
+          ['early', ''],
+          ['e_c', 'abc'],
+        ])
+        await expect(rawHttp(other.port, get('/5'))).resolves.toEqual([])
+        await other.stop()
+      })
+    })
+  })
+}

@@ -1,0 +1,50 @@
+import { type FileMetaData, parquetMetadata } from 'hyparquet'
+import { ProcessorError } from '../errors.ts'
+import type { FileStore } from '../ports.ts'
+
+/** What is read at first of a file's end: the footers of our files are about 4 KiB. */
+const TAIL_BYTES = 32 * 1024
+/** A longer footer is none of ours. */
+const MAX_FOOTER_BYTES = 16 * 1024 * 1024
+/** Footer length and magic. */
+const END_BYTES = 8
+
+/** What a Parquet file's footer says. */
+export interface ParquetFooter {
+  bytes: number
+  rows: number
+  /** Key-value metadata. */
+  metadata: Readonly<Record<string, string>>
+  /** All of it, as hyparquet gives it. */
+  file: FileMetaData
+}
+
+/**
+ * Reads the footer of a Parquet file and nothing else of it. `undefined` when there is no such file; rejects with
+ * ARCHIVE_DAMAGED when the file does not end as a Parquet file does.
+ */
+export async function readFooter(files: FileStore, path: string): Promise<ParquetFooter | undefined> {
+  const found = await files.stat(path)
+  if (found === undefined) return undefined
+  const { bytes } = found
+  const damaged = (what: string, cause?: unknown): ProcessorError =>
+    new ProcessorError('ARCHIVE_DAMAGED', `${path} is no whole Parquet file (${bytes} bytes). Found: ${what}.`, { cause })
+  if (bytes < END_BYTES + 4) throw damaged('a file too short for a footer')
+
+  let tail = await files.read(path, Math.max(0, bytes - TAIL_BYTES), bytes)
+  const magic = Buffer.from(tail.subarray(-4)).toString('latin1')
+  if (magic !== 'PAR1') throw damaged(`${JSON.stringify(magic)} where PAR1 must stand`)
+  const length = new DataView(tail.buffer, tail.byteOffset + tail.byteLength - END_BYTES, 4).getUint32(0, true)
+  if (length > bytes - END_BYTES || length > MAX_FOOTER_BYTES) throw damaged(`a footer of ${length} bytes`)
+  if (length + END_BYTES > tail.byteLength) tail = await files.read(path, bytes - length - END_BYTES, bytes)
+
+  let file: FileMetaData
+  try {
+    file = parquetMetadata(tail, { geoparquet: false })
+  } catch (cause) {
+    throw damaged(`a footer that cannot be read (${(cause as Error).message})`, cause)
+  }
+  const metadata: Record<string, string> = {}
+  for (const { key, value } of file.key_value_metadata ?? []) metadata[key] = value ?? ''
+  return { bytes, rows: Number(file.num_rows), metadata, file }
+}

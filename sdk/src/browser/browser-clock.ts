@@ -1,0 +1,9 @@
+import type { Clock } from '../ports.ts'
+
+export const browserClock: Clock = {
+  now: () => Date.now(),
+  later(task, ms) {
+    const timer = setTimeout(task, ms)
+    return () => clearTimeout(timer)
+  },
+}

@@ -1,0 +1,27 @@
+import type { Lifecycle } from '../ports.ts'
+import { listen } from './listen.ts'
+
+const visible = (): boolean => document.visibilityState === 'visible'
+
+/**
+ * Never `unload` or `beforeunload`: they keep a page out of the back/forward cache. `pagehide` and `pageshow` are
+ * window's, `visibilitychange` and `freeze` document's. A prerendered page is hidden until its activation, which
+ * `prerenderingchange` tells (https://developer.chrome.com/docs/web-platform/prerender-pages).
+ */
+export const browserLifecycle: Lifecycle = {
+  visible,
+  online: () => navigator.onLine,
+  subscribe(listener) {
+    const turn = (): void => listener(visible() ? 'show' : 'hide')
+    const stops = [
+      ...['visibilitychange', 'prerenderingchange', 'freeze'].map(name => listen(document, name, turn)),
+      // Comes before the document calls itself hidden.
+      listen(window, 'pagehide', () => listener('hide')),
+      listen(window, 'pageshow', event => (event as PageTransitionEvent).persisted && listener('restore')),
+      listen(window, 'online', () => listener('online')),
+    ]
+    return () => {
+      for (const stop of stops) stop()
+    }
+  },
+}

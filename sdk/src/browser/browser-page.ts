@@ -1,0 +1,18 @@
+import type { ClickedElement, Page } from '../ports.ts'
+import { listen } from './listen.ts'
+
+/** Read once where it does not change. */
+export function browserPage(): Page {
+  const { cookieEnabled, webdriver, doNotTrack } = navigator
+  return {
+    url: () => location.href,
+    title: () => document.title,
+    referrer: document.referrer,
+    resolution: `${screen.width}x${screen.height}`,
+    cookiesEnabled: cookieEnabled,
+    automated: webdriver,
+    globalPrivacyControl: !!(navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl,
+    doNotTrack: doNotTrack === '1',
+    subscribeClicks: listener => listen(document, 'click', event => listener(event.composedPath() as ClickedElement[])),
+  }
+}

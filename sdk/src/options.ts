@@ -1,0 +1,34 @@
+import type { PageKeyOptions } from './page-key.ts'
+
+/** `pending` sends and stores nothing and holds events in memory; `denied` forgets them and erases what was stored. */
+export type ConsentState = 'granted' | 'pending' | 'denied'
+
+/** What a privacy signal of the browser does: count without any storage and member id, do nothing at all, or nothing. */
+export type SignalPolicy = 'cookieless' | 'off' | 'ignore'
+
+export interface TrackerOptions {
+  /** Where the collector is: `https://collect.example.com`. A path prefix is allowed. */
+  endpoint: string
+  /** Which of the collector's sites this is. Default 1. */
+  siteId?: number | string
+  /** The signed-in member, see `setMember`. */
+  memberId?: string | null
+  /** Default `granted`. */
+  consent?: ConsentState
+  /** No cookie and no storage; a new visitor id with each page load. Default false. */
+  cookieless?: boolean
+  /** Shares the visitor id between subdomains: `example.com`. Default: this host only. */
+  cookieDomain?: string
+  /** Global Privacy Control. Default `cookieless`. */
+  gpc?: SignalPolicy
+  /** Do Not Track. Default `ignore`. */
+  dnt?: SignalPolicy
+  /** Counts the first page view by itself. Default true. */
+  autoPageview?: boolean
+  /** Counts page views of single-page applications; says what makes an address another page. Default true. */
+  spa?: boolean | PageKeyOptions
+  /** Reports clicks on elements with `data-hw-event`. Default true. */
+  clicks?: boolean
+  /** Prints to the console what goes wrong. Default false: nothing is ever printed. */
+  debug?: boolean
+}

@@ -1,0 +1,166 @@
+import { type Batch, nextBatch } from './batch.ts'
+import {
+  IDLE_MS,
+  MAX_BACKOFF_MS,
+  MAX_BATCH_CHARS,
+  MAX_IN_FLIGHT_CHARS,
+  MAX_NETWORK_FAILURES,
+  MAX_PAUSE_MS,
+  MAX_WAIT_MS,
+  MAX_WAITING,
+  MAX_WAITING_VISIBLE,
+} from './limits.ts'
+import type { Ports, Stop } from './ports.ts'
+import { byWorth, type QueuedEvent } from './queued-event.ts'
+import type { StoredEvents } from './stored-events.ts'
+
+/**
+ * Brings events to the collector. An event is in one of these states:
+ *
+ *     waiting ──send──▶ in flight ──2xx, 4xx──▶ gone
+ *        ▲                 │ 408, 429, 5xx, no answer: tries + 1, a copy into storage
+ *        └─────pause───────┘
+ *     waiting ──page hidden──▶ sendBeacon takes it: gone; in trouble: handed ──page shown──▶ waiting
+ *
+ * Trouble: the last attempt failed, or there is no network. In trouble everything unacknowledged is stored as well,
+ * because a beacon's fate is unknown; the repeats fall to `hw_id` at the collector.
+ */
+export interface Outbox {
+  /** Sends soon, or now when `urgent` or when the page is hidden. Knows an event by its id. */
+  add(event: QueuedEvent, urgent?: boolean): void
+  /** The page may be gone the next moment. */
+  hide(): void
+  /** The page is seen again; `fresh`: with a network again, so earlier failures say nothing. */
+  show(fresh: boolean): void
+  /** Resolves when no more can be sent now: all answered, or the collector is away. */
+  flush(): Promise<void>
+  /** Forgets everything; what is in flight is not repeated. */
+  clear(): void
+  /** No timer stays behind. */
+  stop(): void
+}
+
+export function createOutbox({ clock, transport, lifecycle, randomBytes }: Ports, stored: StoredEvents): Outbox {
+  let waiting: QueuedEvent[] = []
+  let inFlight: QueuedEvent[] = []
+  let handed: QueuedEvent[] = []
+  let charsInFlight = 0
+  let failures = 0
+  let networkFailures = 0
+  let waitingSince = 0
+  /** How many were due when the last sending had to stop; the next answer makes room for them. */
+  let overdue = 0
+  let timer: Stop | undefined
+  /** Set while the pause after a failed attempt lasts. */
+  let pause: Stop | undefined
+  const flushed: (() => void)[] = []
+
+  const without = (events: QueuedEvent[], gone: QueuedEvent[]): QueuedEvent[] =>
+    events.filter(event => !gone.includes(event))
+
+  const send = ({ events, url, body }: Batch): void => {
+    waiting = without(waiting, events)
+    inFlight.push(...events)
+    charsInFlight += body.length
+    transport.request(url, body).then(({ status, retryAfterMs }) => {
+      const wanted = inFlight.includes(events[0]!)
+      inFlight = without(inFlight, events)
+      charsInFlight -= body.length
+      // A 4xx says that these bytes will never be taken; 408 and 429 ask for patience.
+      if (status && status < 500 && status !== 408 && status !== 429) {
+        failures = networkFailures = 0
+        events.forEach(stored.remove)
+      } else if (wanted) {
+        for (const event of events) event.tries++
+        waiting.unshift(...events)
+        stored.save(events)
+        // Requests that fail together are one failure.
+        if (!pause) {
+          networkFailures = status ? 0 : networkFailures + 1
+          const jitter = (Math.min(MAX_BACKOFF_MS, 1000 * 2 ** failures++) * randomBytes(1)[0]!) / 255
+          pause = clock.later(resume, Math.min(MAX_PAUSE_MS, retryAfterMs || jitter))
+        }
+      }
+      pump(overdue)
+    })
+  }
+
+  const resume = (): void => {
+    pause?.()
+    pause = undefined
+    pump()
+  }
+
+  /** Sends what waits, as far as pauses and the keepalive budget allow; `go` is 0 when nothing of it is due yet. */
+  const pump = (go = 1): void => {
+    if (go) {
+      timer?.()
+      while (waiting.length && !pause && networkFailures < MAX_NETWORK_FAILURES && lifecycle.online()) {
+        const batch = nextBatch(waiting, clock.now(), MAX_BATCH_CHARS)
+        if (charsInFlight && charsInFlight + batch.body.length > MAX_IN_FLIGHT_CHARS) break
+        send(batch)
+      }
+      overdue = waiting.length
+    }
+    if (!inFlight.length) for (const resolve of flushed.splice(0)) resolve()
+  }
+
+  /** By `sendBeacon`, halving what it refuses; what it refuses alone goes by `fetch` and into storage. */
+  const hide = (): void => {
+    let limit = MAX_BATCH_CHARS
+    const online = lifecycle.online()
+    if (failures || !online) stored.save([...inFlight, ...waiting])
+    while (online && waiting.length && networkFailures < MAX_NETWORK_FAILURES) {
+      const batch = nextBatch(waiting, clock.now(), limit)
+      const { events, url, body } = batch
+      if (transport.beacon(url, body)) {
+        waiting = without(waiting, events)
+        if (failures) handed.push(...events)
+      } else if (events[1]) limit = body.length / 2
+      else {
+        stored.save(events)
+        send(batch)
+      }
+    }
+  }
+
+  return {
+    add(event, urgent) {
+      if ([...waiting, ...inFlight, ...handed].some(({ id }) => id === event.id)) return
+      const now = clock.now()
+      if (!waiting.length) waitingSince = now
+      waiting.push(event)
+      if (waiting.length > MAX_WAITING) waiting.sort(byWorth).pop()
+      if (!lifecycle.visible()) hide()
+      else if (urgent || waiting.length > MAX_WAITING_VISIBLE) pump()
+      else {
+        timer?.()
+        // The wall clock may jump: whatever it says, never wait longer than the silence.
+        timer = clock.later(() => pump(), Math.min(IDLE_MS, waitingSince + MAX_WAIT_MS - now))
+      }
+    },
+    hide,
+    show(fresh) {
+      for (const event of handed) event.tries++
+      waiting.unshift(...handed.splice(0))
+      if (fresh) {
+        networkFailures = 0
+        resume()
+      } else pump()
+    },
+    flush: () =>
+      new Promise(resolve => {
+        flushed.push(resolve)
+        pump()
+      }),
+    clear() {
+      waiting = []
+      inFlight = []
+      handed = []
+    },
+    stop() {
+      timer?.()
+      pause?.()
+    },
+  }
+}

@@ -1,0 +1,228 @@
+import { buildQuery, type TrackedParams } from './build-query.ts'
+import { declaredClick } from './declared-clicks.ts'
+import { MAX_HELD } from './limits.ts'
+import type { ConsentState, TrackerOptions } from './options.ts'
+import { createOutbox } from './outbox.ts'
+import { watchPageViews } from './page-views.ts'
+import type { Ports } from './ports.ts'
+import { randomText } from './random-ids.ts'
+import { createStoredEvents } from './stored-events.ts'
+import type { EventOptions, TrackOptions } from './tracked-event.ts'
+import { VERSION } from './version.ts'
+import { createVisitor } from './visitor.ts'
+
+export interface PageviewOptions {
+  /** Default: the document's title at this moment. */
+  title?: string
+  /** Default: the address. Stays in force for events until the next page view. */
+  url?: string
+  /** Default: the previous page of this application, else `document.referrer`. */
+  referrer?: string
+  /** Sends it to one scenario; else the site's scenarios judge it. */
+  scenarioId?: number | string
+}
+
+/** No method ever throws, blocks or rejects: it lives in other people's pages. */
+export interface Tracker {
+  /** Reports a page view. Automatic ones come by themselves, also in single-page applications. */
+  pageview(options?: PageviewOptions): void
+  /** Reports something done. Without a category nothing is sent. */
+  event(category: string, action: string, name?: string, options?: EventOptions): void
+  /** Reports anything in Matomo's parameters: `{ search: 'shoes', search_count: 12 }`. Plugins are built on it. */
+  track(params: Readonly<TrackedParams>, options?: TrackOptions): void
+  /** Whom the following events belong to; `null` after signing out. Not sent in cookieless mode. */
+  setMember(memberId: string | null | undefined): void
+  consent(state: ConsentState): void
+  /** Sends what waits. Resolves when all of it is answered, or cannot be delivered now. */
+  flush(): Promise<void>
+  /** Hands over what waits and lets go of the page. */
+  destroy(): void
+}
+
+/** Stored events of earlier visits are looked for when the page has had time to start. */
+const REPLAY_AFTER_MS = 1_000
+
+/** The tracker over its ports; `createTracker` brings the browser's. Throws when `options` or the page make no sense. */
+export function startTracker(options: TrackerOptions, ports: Ports): Tracker {
+  const { clock, page, lifecycle } = ports
+  const {
+    siteId = 1,
+    gpc = 'cookieless',
+    dnt = 'ignore',
+    autoPageview = true,
+    clicks = true,
+    spa = true,
+    debug,
+  } = options
+  const endpoint = options.endpoint.replace(/\/+$/, '')
+  const signals = [page.globalPrivacyControl && gpc, page.doNotTrack && dnt]
+  const cookieless = options.cookieless || signals.includes('cookieless')
+
+  let consent: ConsentState = signals.includes('off') ? 'denied' : (options.consent ?? 'granted')
+  let member = options.memberId
+  let sequence = 0
+  let viewId = ''
+  let viewUrl: string | undefined
+  let viewReferrer = page.referrer
+  /** Events that wait for consent: whom they belong to may not be looked up before. */
+  let held: (() => void)[] = []
+  let live = true
+  let started = false
+
+  const mayStore = (): boolean => !cookieless && consent === 'granted'
+  const stored = createStoredEvents(ports, mayStore)
+  const outbox = createOutbox(ports, stored)
+  const visitor = createVisitor(ports, {
+    mayStore,
+    secure: page.url().startsWith('https:'),
+    domain: options.cookieDomain,
+  })
+  const pageLoadId = randomText(ports.randomBytes, 8)
+
+  /** Nothing of ours may stop the page's own code. */
+  const safely =
+    <Args extends unknown[]>(work: (...args: Args) => void) =>
+    (...args: Args): void => {
+      try {
+        if (live) work(...args)
+      } catch (error) {
+        if (debug) console.warn('headwater:', error)
+      }
+    }
+
+  /**
+   * Names, order and encoding are Matomo's; ours (`hw_`) follow. Written out, because the minifier does not fold names
+   * imported from core into the keys; a test holds them equal to `@headwater/core/names`.
+   */
+  const record = (own: Readonly<TrackedParams>, { scenarioId, memberId, urgent, minor }: TrackOptions): void => {
+    if (consent === 'denied') return
+    const at = clock.now()
+    const time = new Date(at)
+    const id = randomText(ports.randomBytes, 22)
+    const params: TrackedParams = {
+      ...own,
+      idsite: siteId,
+      rec: 1,
+      h: time.getHours(),
+      m: time.getMinutes(),
+      s: time.getSeconds(),
+      url: viewUrl ?? page.url(),
+      urlref: viewReferrer,
+      memberId: cookieless ? '' : (memberId ?? member),
+      _id: '',
+      _idn: 0,
+      send_image: 0,
+      pv_id: viewId,
+      cookie: +page.cookiesEnabled,
+      res: page.resolution,
+      hw_id: id,
+      hw_pl: pageLoadId,
+      hw_seq: ++sequence,
+      hw_ts: at,
+      hw_v: VERSION,
+      hw_bot: page.automated && 1,
+      // Again, for what is given counts more than what is found.
+      ...own,
+    }
+    const finish = (): void => {
+      const [visitorId, isNew] = visitor.identify()
+      params._id = visitorId
+      params._idn = isNew
+      const path = /^\d+$/.test(`${scenarioId}`) ? scenarioId : 'matomo.php'
+      const target = `${endpoint}/${path}?_id=${visitorId}`
+      outbox.add({ id, target, query: buildQuery(params), at, tries: 0, minor }, urgent)
+    }
+    if (consent === 'granted') finish()
+    else if (held.length < MAX_HELD) held.push(finish)
+  }
+
+  const pageview = ({ title, url, referrer, scenarioId }: PageviewOptions = {}): void => {
+    const urgent = !viewId
+    viewId = randomText(ports.randomBytes, 6)
+    viewUrl = url
+    viewReferrer = referrer ?? views.seen()
+    record({ action_name: title ?? page.title() }, { scenarioId, urgent })
+  }
+
+  const views = watchPageViews(
+    ports,
+    spa,
+    safely(() => pageview()),
+  )
+
+  /** The first page view waits until the page is seen: a background tab may never be. */
+  const arrive = (): void => {
+    if (started || !lifecycle.visible()) return
+    started = true
+    if (autoPageview && !viewId) pageview()
+    clock.later(safely(replay), REPLAY_AFTER_MS)
+  }
+
+  const replay = (): void => {
+    if (!mayStore()) return
+    ports.exclusively(() => {
+      const events = stored.load(endpoint)
+      for (const event of events) outbox.add({ ...event, tries: event.tries + 1 })
+      return events[0] && outbox.flush()
+    })
+  }
+
+  const stopLifecycle = lifecycle.subscribe(
+    safely(moment => {
+      if (moment === 'hide') {
+        views.settle()
+        outbox.hide()
+      } else {
+        if (moment === 'restore' && autoPageview) pageview()
+        arrive()
+        outbox.show(moment === 'online')
+      }
+    }),
+  )
+  const stopClicks =
+    clicks &&
+    page.subscribeClicks(
+      safely(path => {
+        const click = declaredClick(path)
+        if (click) event(...click)
+      }),
+    )
+
+  const event = (category: string, action: string, name?: string, { value, ...target }: EventOptions = {}): void => {
+    if (!category) return
+    record({ e_c: category, e_a: action, e_n: name, e_v: value, ca: 1 }, target)
+  }
+
+  safely(arrive)()
+
+  return {
+    pageview: safely(pageview),
+    event: safely(event),
+    track: safely((params, target = {}) => record(params, target)),
+    setMember: safely(memberId => {
+      member = memberId
+    }),
+    consent: safely(state => {
+      consent = state
+      const waiting = held.splice(0)
+      if (state === 'granted') {
+        for (const finish of waiting) finish()
+        replay()
+      } else if (state === 'denied') {
+        outbox.clear()
+        stored.clear()
+        visitor.forget()
+      } else held = waiting
+    }),
+    flush: outbox.flush,
+    destroy: safely(() => {
+      views.settle()
+      outbox.hide()
+      live = false
+      stopLifecycle()
+      if (stopClicks) stopClicks()
+      views.stop()
+      outbox.stop()
+    }),
+  }
+}

@@ -1,0 +1,55 @@
+import type { Ports } from './ports.ts'
+import { randomVisitorId } from './random-ids.ts'
+
+/** 13 months from creation; browsers cap cookies at 400 days anyway. */
+const LIFETIME_SECONDS = 393 * 86_400
+
+export interface Visitor {
+  /**
+   * The visitor id, 16 hex digits, and 1 the first time when nothing was stored of this visitor, else 0 (`_idn`).
+   * Reads and writes the cookie at the first call: not to be called before consent.
+   */
+  identify(): [id: string, isNew: 0 | 1]
+  /** Erases the cookie and forgets the id. */
+  forget(): void
+}
+
+interface VisitorOptions {
+  /** False: nothing is read or written; the id lasts as long as the page. */
+  mayStore(): boolean
+  secure: boolean
+  domain: string | undefined
+}
+
+/** Ours, or Matomo's `_pk_id.<site>.<hash>=<16 hex>.<created, Unix s>.…`: an id that is known is kept. */
+const KNOWN = /(?:^|; )(?:_hw_id|_pk_id[^=]*)=([0-9a-f]{16})\.(\d+)/
+
+/**
+ * Who this is, by a first-party cookie: `_hw_id=<16 hex>.<created, Unix s>`. Written with each page load, for Safari
+ * forgets script-written cookies 7 days after the last writing; the 13 months count from creation all the same.
+ */
+export function createVisitor({ cookies, clock, randomBytes }: Ports, options: VisitorOptions): Visitor {
+  let id = ''
+  const write = (value: string, seconds: number): void => {
+    const { secure, domain } = options
+    cookies.write(
+      `_hw_id=${value}; max-age=${seconds}; path=/; SameSite=Lax${secure ? '; Secure' : ''}${domain ? `; domain=${domain}` : ''}`,
+    )
+  }
+
+  return {
+    identify() {
+      if (id) return [id, 0]
+      const now = Math.floor(clock.now() / 1000)
+      const known = options.mayStore() && KNOWN.exec(cookies.read())
+      const created = known ? +known[2]! : now
+      id = known ? known[1]! : randomVisitorId(randomBytes)
+      if (options.mayStore()) write(`${id}.${created}`, created + LIFETIME_SECONDS - now)
+      return [id, known ? 0 : 1]
+    },
+    forget() {
+      id = ''
+      write('', 0)
+    },
+  }
+}

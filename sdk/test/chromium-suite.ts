@@ -1,0 +1,66 @@
+import { readFileSync } from 'node:fs'
+import {
+  type Collector,
+  chromiumPath,
+  type StartedBrowser,
+  serviceOrSkip,
+  startChromium,
+  startCollector,
+} from '@headwater/testkit'
+import type { BrowserContext } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe } from 'vitest'
+
+/** What a test in a real browser gets: pages on one origin, the collector on another, a fresh profile each test. */
+export interface ChromiumSuite {
+  collector: Collector
+  /** The site: another origin than the collector's. */
+  site: Collector
+  /** Puts an HTML page on the site and returns its address. `$COLLECTOR` and `$SITE` in it are replaced. */
+  page(path: string, html: string, headers?: Record<string, string>): string
+  /** A new profile; closed after the test. */
+  profile(): Promise<BrowserContext>
+}
+
+const dist = (file: string): string => readFileSync(new URL(`../dist/${file}`, import.meta.url), 'utf8')
+
+/** `describe` with a running Chromium; skipped where there is none, unless `HEADWATER_SERVICES=required`. */
+export function describeInChromium(name: string, body: (suite: ChromiumSuite) => void): void {
+  describe.skipIf(!serviceOrSkip('chromium', chromiumPath()))(name, () => {
+    const suite = {} as ChromiumSuite
+    const open: BrowserContext[] = []
+    let chromium: StartedBrowser
+
+    beforeAll(async () => {
+      ;[chromium, suite.collector, suite.site] = await Promise.all([
+        startChromium(),
+        startCollector(),
+        startCollector(),
+      ])
+      suite.collector.files.set('/headwater.js', { type: 'text/javascript', body: dist('headwater.js') })
+      suite.site.files.set('/index.js', { type: 'text/javascript', body: dist('index.js') })
+      suite.page = (path, html, headers = {}) => {
+        const page = html.replaceAll('$COLLECTOR', suite.collector.origin).replaceAll('$SITE', suite.site.origin)
+        suite.site.files.set(path, { type: 'text/html; charset=utf-8', body: page, headers })
+        return suite.site.origin + path
+      }
+      suite.profile = async () => {
+        const context = await chromium.browser.newContext({ viewport: { width: 1280, height: 800 } })
+        open.push(context)
+        return context
+      }
+    })
+    afterEach(async () => {
+      try {
+        await Promise.all(open.splice(0).map(context => context.close()))
+      } finally {
+        // Last, so that what the closing pages still send is forgotten too.
+        suite.collector.reset()
+      }
+    })
+    afterAll(async () => {
+      await chromium?.close()
+      await Promise.all([suite.collector?.close(), suite.site?.close()])
+    })
+    body(suite)
+  })
+}

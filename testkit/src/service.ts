@@ -1,0 +1,18 @@
+/** Services that were missed, so that each is named once a process. */
+const reported = new Set<string>()
+
+/**
+ * Whether a suite that needs a service may run. `found` is what the search for it gave: a path, a version, or undefined when
+ * there is none. A missing service is named once, with the reason; with `HEADWATER_SERVICES=required` (CI) it is an error,
+ * so that no suite is ever skipped unseen.
+ *
+ *     describe.skipIf(!serviceOrSkip('nginx', findNginx()))('…', () => { … })
+ */
+export function serviceOrSkip(name: string, found: unknown, reason = 'not installed'): boolean {
+  if (found !== undefined && found !== null && found !== false && found !== '') return true
+  if (process.env.HEADWATER_SERVICES === 'required')
+    throw new Error(`HEADWATER_SERVICES=required, and ${name} is missing: ${reason}.`)
+  if (!reported.has(name)) process.stderr.write(`skipped: ${name} is missing (${reason})\n`)
+  reported.add(name)
+  return false
+}
