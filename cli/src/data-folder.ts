@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { accessSync, constants, mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
 /** Where everything lies under one data folder; absolute paths. */
@@ -29,7 +29,28 @@ export function dataFolder(dataDir: string): DataFolder {
   }
 }
 
+/** The data folder cannot hold what it must. */
+export class DataFolderError extends Error {
+  readonly code = 'DATA_DIR_UNUSABLE'
+
+  constructor(folder: string, cause: Error) {
+    super(
+      `DATA_DIR_UNUSABLE: the data folder must be one that this user can make files in. Found: ${cause.message}. ` +
+        `Give ${folder} to this user, or choose another folder with --data-dir or HEADWATER_DATA_DIR.`,
+      { cause },
+    )
+    this.name = 'DataFolderError'
+  }
+}
+
+/** Makes what is missing of the folder. Throws `DataFolderError`. */
 export function makeFolders(folder: DataFolder): void {
-  for (const dir of [join(folder.root, 'log'), folder.segments, folder.archive, folder.deadLetters])
-    mkdirSync(dir, { recursive: true })
+  try {
+    for (const dir of [join(folder.root, 'log'), folder.state, folder.segments, folder.archive, folder.deadLetters]) {
+      mkdirSync(dir, { recursive: true })
+      accessSync(dir, constants.W_OK | constants.X_OK)
+    }
+  } catch (error) {
+    throw new DataFolderError(folder.root, error as Error)
+  }
 }

@@ -1,5 +1,5 @@
 import { existsSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Gateway, startGateway } from '@headwater/gateway'
 import {
@@ -80,6 +80,8 @@ export async function startEmbedded(config: Config, log: Logger): Promise<Embedd
   }
   const scenarios = jsonScenarioStore({ file: files.scenarios, stateFile: state('scenario-versions.json'), log })
   const members = fileMemberStore({ file: files.members, log })
+  // Asked here, so that a file that is missing or broken from the start is said at the start.
+  await Promise.all([scenarios.list(), members.columns()])
   const zones = new Map(config.sites.map(site => [site.id, site.timezone]))
 
   // The logs between the stages.
@@ -224,7 +226,7 @@ export async function startEmbedded(config: Config, log: Logger): Promise<Embedd
           .filter(({ labels }) => ACCEPTED.has(String(labels.result)))
           .reduce((n, v) => n + v.value, 0),
         lagBytes: lag.values[0]?.value ?? 0,
-        lastArchiveFile: newest?.path,
+        lastArchiveFile: newest && basename(newest.path),
         heldRows: events.sink.heldRows() + outcomes.sink.heldRows(),
       }
     },

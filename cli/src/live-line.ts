@@ -25,7 +25,9 @@ export function liveLine(terminal: NodeJS.WriteStream): LiveLine {
       events = progress.events
       at = now
       const file =
-        progress.lastArchiveFile === undefined ? 'no archive file yet' : `archived ${progress.lastArchiveFile}`
+        progress.lastArchiveFile === undefined
+          ? 'no archive file yet'
+          : `last file ${progress.lastArchiveFile.replace(/0{4,}/, '…')}`
       const whole =
         `${rate.toFixed(rate < 10 ? 1 : 0)} events/s · ${progress.events} events · ` +
         `lag ${progress.lagBytes} B · ${file}${progress.heldRows > 0 ? ` (+${progress.heldRows} rows)` : ''}`

@@ -4,6 +4,7 @@ import { checkConfig, printConfig } from './commands/config.ts'
 import { query } from './commands/query.ts'
 import { start } from './commands/start.ts'
 import { stats } from './commands/stats.ts'
+import { rebuild } from './commands/stats-rebuild.ts'
 import { type LoadedConfig, loadConfig } from './load-config.ts'
 import { version } from './version.ts'
 
@@ -42,7 +43,7 @@ Examples:
   )
   .action(async (options: CommonOptions) => start(load(options)))
 
-command('stats', 'show every scenario: ratio, totals, last minute, last event')
+const statistics = command('stats', 'show every scenario: ratio, totals, last minute, last event')
   .option('--json', 'print an array of objects, one a scenario')
   .option('--all-versions', 'one row a judging version, also those no longer in force')
   .addHelpText(
@@ -50,9 +51,20 @@ command('stats', 'show every scenario: ratio, totals, last minute, last event')
     `
 Examples:
   $ headwater stats                                 works while "headwater start" runs, and when it does not
-  $ headwater stats --json | jq '.[].success_ratio'`,
+  $ headwater stats --json | jq '.[].success_ratio'
+  $ headwater stats rebuild                         when the counters were lost or damaged: count the archive again`,
   )
   .action(async (options: CommonOptions & { json?: boolean; allVersions?: boolean }) => stats(load(options), options))
+common(statistics.command('rebuild').description('count the archive again; the server must not run meanwhile'))
+  .addHelpText(
+    'after',
+    `
+Examples:
+  $ headwater stats rebuild                         then "headwater start" goes on counting where the archive ends
+  $ headwater stats rebuild --data-dir /var/lib/headwater`,
+  )
+  // "stats" takes the options that it has, too, wherever they stand.
+  .action(async (_: CommonOptions, subcommand: Command) => rebuild(load(subcommand.optsWithGlobals())))
 
 command('query', 'run SQL (DuckDB) over the archive: views event_log and scenario_log')
   .argument('<sql>', 'one SELECT')

@@ -1,6 +1,6 @@
 import { relative } from 'node:path'
 import { type Logger, pino } from 'pino'
-import pretty from 'pino-pretty'
+import { prettyFactory } from 'pino-pretty'
 import { type Embedded, startEmbedded } from '../embedded.ts'
 import { type LiveLine, liveLine } from '../live-line.ts'
 import type { LoadedConfig } from '../load-config.ts'
@@ -31,6 +31,7 @@ export async function start({ config }: LoadedConfig): Promise<void> {
     await Promise.race([running.stop(), new Promise(resolve => setTimeout(resolve, config.drainMs).unref())]).catch(
       () => {},
     )
+    if (error instanceof Error && 'code' in error) console.error(error.message)
     process.exit()
   } finally {
     clearInterval(ticking)
@@ -42,15 +43,13 @@ export async function start({ config }: LoadedConfig): Promise<void> {
 /** A terminal gets lines for people above the live line; anything else one JSON object a line. */
 function logger(level: string, terminal: LiveLine | undefined): Logger {
   if (terminal === undefined) return pino({ level }, pino.destination({ fd: 2, sync: true }))
-  const stream = pretty({
+  const prettify = prettyFactory({
     colorize: true,
     ignore: 'pid,hostname',
     translateTime: 'SYS:HH:MM:ss',
     singleLine: true,
-    sync: true,
-    destination: { write: (text: string) => terminal.write(text) } as never,
   })
-  return pino({ level }, stream)
+  return pino({ level }, { write: line => terminal.write(prettify(line)) })
 }
 
 function welcome({ ports, files, front }: Embedded, dataDir: string): string {
