@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { open } from 'node:fs/promises'
 
 /** What the generated lines must give when all is well. */
 export interface LineOptions {
@@ -60,4 +61,43 @@ export function benchScenarios(count: number): object[] {
     ],
     logical_operator: 'AND',
   }))
+}
+
+/** Whether scenario `1 + i % scenarios` of `benchScenarios` must find line `i` a success, worked out without core. */
+export function isSuccess(i: number, { scenarios, members }: LineOptions): boolean {
+  const scenario = i % scenarios
+  const member = (i * 7919) % members
+  const gender = scenario % 2 === 0 ? 0 : 1
+  return 15 + (member % 60) > 18 + (scenario % 10) && member % 2 === gender && i % 24 >= scenario % 12
+}
+
+/** What lines `from` … `to − 1` must count by scenario id. */
+export function expectedCounts(
+  from: number,
+  to: number,
+  options: LineOptions,
+): Map<number, { total: number; success: number }> {
+  const counts = new Map<number, { total: number; success: number }>()
+  for (let i = from; i < to; i++) {
+    const scenarioId = 1 + (i % options.scenarios)
+    const count = counts.get(scenarioId) ?? { total: 0, success: 0 }
+    count.total++
+    if (isSuccess(i, options)) count.success++
+    counts.set(scenarioId, count)
+  }
+  return counts
+}
+
+/** Appends lines `from` … `to − 1` to a log, 1 000 in one write. */
+export async function appendLines(path: string, from: number, to: number, options: LineOptions): Promise<void> {
+  const file = await open(path, 'a')
+  try {
+    for (let start = from; start < to; start += 1000) {
+      let text = ''
+      for (let i = start; i < Math.min(to, start + 1000); i++) text += `${accessLine(i, options)}\n`
+      await file.appendFile(text, 'latin1')
+    }
+  } finally {
+    await file.close()
+  }
 }

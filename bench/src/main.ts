@@ -10,7 +10,8 @@ import { gatewayBench } from './gateway/gateway-bench.ts'
 import { memoryBench } from './memory/memory-bench.ts'
 import { statsBench } from './stats/stats-bench.ts'
 
-// `npm run bench -- core gateway`, `npm run bench -- all --small`. Prints a table and writes bench/results/<name>.json.
+// `npm run bench -- core gateway`, `npm run bench -- all --small`, `npm run bench -- chain --profile`. Prints a table; a full
+// run without profile writes bench/results/<name>.json.
 const benches: readonly Bench[] = [
   coreBench,
   gatewayBench,
@@ -23,30 +24,42 @@ const benches: readonly Bench[] = [
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { small: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false } },
+  options: {
+    small: { type: 'boolean', default: false },
+    profile: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
 })
 const chosen = positionals.includes('all') ? benches : benches.filter(bench => positionals.includes(bench.name))
 const unknown = positionals.filter(name => name !== 'all' && !benches.some(bench => bench.name === name))
 if (values.help || chosen.length === 0 || unknown.length > 0) {
   if (unknown.length > 0) console.error(`There is no bench of this name. Found: ${unknown.join(', ')}\n`)
-  console.log('npm run bench -- <name …|all> [--small]\n')
+  console.log('npm run bench -- <name …|all> [--small] [--profile]\n')
   for (const bench of benches) console.log(`  ${bench.name.padEnd(12)}${bench.about}`)
   process.exitCode = values.help ? 0 : 1
 }
 
 for (const bench of chosen) {
   console.log(`\n# ${bench.name}: ${bench.about}`)
-  const measured = await bench.run(values.small ? 'small' : 'full')
+  const measured = await bench.run({ scale: values.small ? 'small' : 'full', profile: values.profile })
   print(measured)
-  if (!values.small) keep(bench, measured)
+  if (!values.small && !values.profile && measured.skipped === undefined) keep(bench, measured)
 }
 
-function print({ rows, verdicts }: Measured): void {
+function print({ skipped, rows, verdicts, hotspots }: Measured): void {
+  if (skipped !== undefined) {
+    console.log(`skipped: ${skipped}`)
+    return
+  }
   console.table(Object.fromEntries(rows.map(row => [row.what, row.figures])))
   // A small run is too short for its figures to mean anything.
   if (!values.small)
     for (const { target, seen, reached } of verdicts)
       console.log(`${reached ? 'reached' : 'MISSED '}  ${target}: ${seen}`)
+  if (hotspots !== undefined) {
+    console.log('\nwhere the time goes (self time, share of all that was busy)')
+    for (const { where, self } of hotspots) console.log(`${(100 * self).toFixed(1).padStart(6)} %  ${where}`)
+  }
 }
 
 function keep(bench: Bench, measured: Measured): void {

@@ -66,7 +66,7 @@ function outcomeValue(outcome: Outcome, name: string): string | number | undefin
 
 function row<Record>(
   columns: readonly ArchiveColumn[],
-  valueOf: (record: Record, name: string) => string | number | undefined,
+  read: (record: Record, name: string) => string | number | undefined,
   record: Record,
   params: Params,
   place: ArchivePlace,
@@ -80,7 +80,7 @@ function row<Record>(
   const dropped = new Set<string>()
   for (const { source } of columns) {
     if (source.from === 'own') {
-      const value = archived(valueOf(record, source.name))
+      const value = archived(read(record, source.name))
       values.push(value)
       const { sameAs } = source
       if (sameAs !== undefined && value !== null && named.get(sameAs) === String(value)) dropped.add(sameAs)

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
 /** The built command, as a user starts it. */
-const MAIN = fileURLToPath(new URL('../../cli/dist/main.js', import.meta.url))
+export const MAIN = fileURLToPath(new URL('../../cli/dist/main.js', import.meta.url))
 
 export interface Ports {
   gateway: number

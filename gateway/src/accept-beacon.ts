@@ -117,7 +117,9 @@ export function acceptBeacon(request: BeaconRequest, options: AcceptOptions): Ac
 
 function acceptBody(request: BeaconRequest, target: BeaconTarget, options: AcceptOptions): Accepted {
   const query = request.query ?? ''
-  const params = beaconParams(target, query, request.body, pageOrigin(request.origin, request.referer))
+  // Only /ingest needs it, and it is not free.
+  const page = target.kind === 'ingest' ? pageOrigin(request.origin, request.referer) : undefined
+  const params = beaconParams(target, query, request.body, page)
   if ('rejected' in params) {
     const answer = target.kind === 'ingest' ? ingestAnswer(request.body) : beaconAnswer(target, query, undefined)
     return { answer, lines: [unreadLine(request, request.query, request.body, options)], invalid: 1, cut: 0 }

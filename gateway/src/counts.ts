@@ -1,7 +1,7 @@
 /** What the gateway counts, as plain numbers: one addition a request. metrics.ts shows them to Prometheus. */
 export interface GatewayCounts {
-  /** Answers by status. */
-  answers: Map<number, number>
+  /** Answers by status: `answers[204]`. */
+  answers: Float64Array
   /** Lines handed to the log. */
   lines: number
   /** Lines for bodies, or items of a bulk, that are no event. */
@@ -13,9 +13,9 @@ export interface GatewayCounts {
 }
 
 export function newCounts(): GatewayCounts {
-  return { answers: new Map(), lines: 0, invalid: 0, cut: 0, gone: 0 }
+  return { answers: new Float64Array(600), lines: 0, invalid: 0, cut: 0, gone: 0 }
 }
 
 export function countAnswer(counts: GatewayCounts, status: number): void {
-  counts.answers.set(status, (counts.answers.get(status) ?? 0) + 1)
+  counts.answers[status] = (counts.answers[status] ?? 0) + 1
 }

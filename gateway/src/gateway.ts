@@ -152,6 +152,8 @@ export async function startGateway(settings: GatewaySettings, dependencies: Gate
     while (front.receiving() > 0 && Date.now() < deadline) await new Promise(resolve => setTimeout(resolve, 10))
     await writer.idle()
     await front.close()
+    // What was committed while the connections ended.
+    await writer.idle()
     clearInterval(maintain)
     process.off('SIGUSR1', reopen)
     file.close()

@@ -17,6 +17,7 @@ export {
   type ReadyCheck,
   startHealth,
 } from './health.ts'
+export { type Observed, registerGatewayMetrics } from './metrics.ts'
 export {
   type Durability,
   type FrontEnd,

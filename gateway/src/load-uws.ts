@@ -10,6 +10,7 @@ export interface Uws {
 export interface UwsApp {
   any(pattern: string, handler: (response: UwsResponse, request: UwsRequest) => void): UwsApp
   get(pattern: string, handler: (response: UwsResponse, request: UwsRequest) => void): UwsApp
+  post(pattern: string, handler: (response: UwsResponse, request: UwsRequest) => void): UwsApp
   listen(host: string, port: number, options: number, callback: (socket: object | false) => void): UwsApp
   close(): UwsApp
 }
@@ -25,13 +26,16 @@ export interface UwsResponse {
   getRemoteAddress(): ArrayBuffer
 }
 
-/** Valid within its callback only. Texts are UTF-8 decoded; a header that is missing and one that is empty are both ''. */
+/** Valid within its callback only. */
 export interface UwsRequest {
   getCaseSensitiveMethod(): string
+  /** UTF-8 decoded, bad bytes as U+FFFD; up to the `?`. */
   getUrl(): string
-  /** undefined when there is no `?`. */
+  /** UTF-8 decoded; undefined when there is no `?`. */
   getQuery(): string | undefined
+  /** One character a byte (measured on 20.51); '' both for a missing header and for an empty one. The first of several. */
   getHeader(lowerCaseName: string): string
+  /** UTF-8 decoded. */
   forEach(callback: (lowerCaseName: string, value: string) => void): void
 }
 

@@ -41,18 +41,22 @@ export function registerGatewayMetrics(registry: Registry, observed: Observed): 
     registers,
     collect() {
       this.reset()
-      for (const [status, count] of counts.answers) this.inc({ status }, count)
+      for (const [status, count] of counts.answers.entries()) if (count > 0) this.inc({ status }, count)
     },
   })
   total('lines', 'Lines handed to the log: one for each event.', () => counts.lines)
-  total('invalid', 'Lines for bodies, or items of a bulk, that are no event: dead letters to be.', () => counts.invalid)
+  total(
+    'invalid_events',
+    'Lines for bodies, or items of a bulk, that are no event: dead letters to be.',
+    () => counts.invalid,
+  )
   total(
     'cut_events',
     'Events of a POST or bulk that were cut to the limits of values and parameters.',
     () => counts.cut,
   )
   total(
-    'clients_gone',
+    'gone_clients',
     'Clients that had gone when their answer was ready; their events are logged.',
     () => counts.gone,
   )

@@ -20,6 +20,11 @@ export class RateLimit {
     this.#perSecond = requestsPerSecond
   }
 
+  /** Clients remembered. */
+  get size(): number {
+    return this.#young.size + this.#old.size
+  }
+
   /** Whether one more request of `client` is within the rate. `now`: Unix ms. */
   allows(client: string, now: number): boolean {
     const burst = Math.max(1, this.#perSecond * 2)

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type DuckDBConnection, DuckDBInstance, type DuckDBPreparedStatement, StatementType } from '@duckdb/node-api'
 import { ARCHIVE_COLUMNS, type ArchiveTable, type ArchiveType } from '@headwater/core'
-import { ArchiveQueryError, type ArchiveQueryOptions, type ArchiveReader, type QueryResult } from './archive-query.ts'
+import { ArchiveQueryError, type ArchiveQueryOptions, type ArchiveReader, type QueryResult } from './archive-reader.ts'
 import { type QueryValue, queryValue } from './query-value.ts'
 
 const SQL_TYPES: Readonly<Record<ArchiveType, string>> = {
@@ -33,7 +33,8 @@ export async function openWithDuckDb(options: ArchiveQueryOptions): Promise<Arch
       'autoinstall_known_extensions = false',
       'autoload_known_extensions = false',
       'allow_community_extensions = false',
-      `allowed_directories = [${quoted(`${archiveDir}/`)}]`,
+      // A pattern is compared as it is written, the files it finds as they are named.
+      `allowed_directories = [${quoted(`${archiveDir}/`)}, ${quoted(`${literal(archiveDir)}/`)}]`,
       'enable_external_access = false',
       'lock_configuration = true',
     ]) {
@@ -56,10 +57,8 @@ export async function openWithDuckDb(options: ArchiveQueryOptions): Promise<Arch
 async function viewOf(archiveDir: string, table: ArchiveTable): Promise<string> {
   const log = table.replace('_', '-')
   if (await hasFiles(join(archiveDir, table), `${log}+`)) {
-    // Characters of the folder's own name that would mean something in a pattern.
-    const root = archiveDir.replace(/[*?[]/g, '[$&]')
     return (
-      `SELECT * FROM read_parquet(${quoted(`${root}/${table}/day=*/hour=*/${log}+*.parquet`)}, ` +
+      `SELECT * FROM read_parquet(${quoted(`${literal(archiveDir)}/${table}/day=*/hour=*/${log}+*.parquet`)}, ` +
       `hive_partitioning = true, hive_types = {'day': DATE, 'hour': INTEGER})`
     )
   }
@@ -94,7 +93,11 @@ async function query(connection: DuckDBConnection, sql: string, deadlineMs: numb
   }
   const fault = (cause: unknown): ArchiveQueryError => {
     if (!late) return failed(cause)
-    return new ArchiveQueryError('QUERY_TIMEOUT', `a query must be done within ${deadlineMs} ms. Found: it was not.`, cause)
+    return new ArchiveQueryError(
+      'QUERY_TIMEOUT',
+      `a query must be done within ${deadlineMs} ms. Found: it was not.`,
+      cause,
+    )
   }
   try {
     const result = await statement.stream()
@@ -161,6 +164,11 @@ function firstWord(sql: string): string {
 
 function failed(cause: unknown): ArchiveQueryError {
   return new ArchiveQueryError('QUERY_FAILED', cause instanceof Error ? cause.message : String(cause), cause)
+}
+
+/** A path as a pattern that means this path only. */
+function literal(path: string): string {
+  return path.replace(/[*?[]/g, '[$&]')
 }
 
 function quoted(text: string): string {

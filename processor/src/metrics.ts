@@ -100,7 +100,7 @@ export function createProcessorMetrics(registry: Registry): ProcessorMetrics {
         registers,
       }),
       deadLettersOverBudget: new Counter({
-        name: 'headwater_filter_dead_letters_over_budget_total',
+        name: 'headwater_filter_over_budget_dead_letters_total',
         help: 'Dead letters counted but not kept: beyond deadLetters.maxBytesPerHour.',
         registers,
       }),
@@ -132,7 +132,7 @@ export function createProcessorMetrics(registry: Registry): ProcessorMetrics {
     },
     deadLetters: {
       records: new Counter({
-        name: 'headwater_dead_letters_total',
+        name: 'headwater_dead_letter_records_total',
         help: 'Records of dead-letter by what became of them.',
         labelNames: ['result'],
         registers,

@@ -90,8 +90,14 @@ test('every call is made again after a retryable rejection, and health says when
   }
   const stop = new AbortController()
   const recording = recordingConsumer<NumberBatch>({
-    assigned: async () => (failOnce('assigned'), 0),
-    take: async batch => (failOnce('take'), batch.to),
+    assigned: async () => {
+      failOnce('assigned')
+      return 0
+    },
+    take: async batch => {
+      failOnce('take')
+      return batch.to
+    },
     tick: async () => {
       failOnce('tick')
       stop.abort()

@@ -18,7 +18,7 @@ export const MAX_STORED = 200
 export const MAX_STORED_CHARS = 256 * 1024
 export const MAX_STORED_MS = 24 * 3_600_000
 /** Events are sent together after this silence, at the latest after `MAX_WAIT_MS`. */
-export const IDLE_MS = 1_000
+export const IDLE_MS = 300
 export const MAX_WAIT_MS = 2_500
 /** The longest pause between two attempts, unless the collector asks for a longer one; that one at most for a day. */
 export const MAX_BACKOFF_MS = 300_000

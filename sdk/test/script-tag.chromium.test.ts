@@ -77,6 +77,8 @@ describeInChromium('The script tag in Chromium', suite => {
     await page.goto(suite.page('/l', html(`<a href="/next" data-hw-event="leave">next</a>`)))
     await until(() => expect(views()).toHaveLength(1))
     await page.click('a')
+    // Also because closing a context in the middle of a navigation now and then hangs when the page has any `pagehide`
+    // listener, an empty one too (measured without the tracker: 3 of 40; without a listener 0 of 80).
     await page.waitForURL('**/next')
     await until(() => expect(clicks()).toHaveLength(1))
     // It left with the page, by the beacon, not by the timer.

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib'
 import { encodeEvent, encodeOutcome } from '@headwater/core'
-import type { DeadLetter, JudgedBatch, LogName, OrderKey, Position } from '../ports.ts'
+import type { DeadLetter, JudgedBatch, JudgedEvent, LogName, OrderKey, Position } from '../ports.ts'
 
 /*
  * A frame: one judged batch in a segment file. Little-endian; offsets in bytes.
@@ -28,6 +28,8 @@ const SECTION_TABLE = 40
 const SECTION_ENTRY_BYTES = 24
 /** Longest frame that can be read: a string of V8 has at most 2^29 − 24 characters. */
 export const MAX_FRAME_BYTES = 0x1f000000
+const KEPT_SPACE_BYTES = 8 * 1024 * 1024
+const NEWLINE = 0x0a
 
 export type SectionName = 'ids' | LogName
 export const SECTIONS: readonly SectionName[] = ['ids', 'event-log', 'scenario-log', 'dead-letter']
@@ -54,7 +56,7 @@ export interface FrameHeader {
 /** The offset behind the last record of each section, in the order of `SECTIONS`. */
 export type LogEnds = readonly [Position, Position, Position, Position]
 
-/** The order keys and values of one log's part of a batch, before and after the disk. */
+/** The order keys and values of one log's part of a batch. */
 export interface FrameRecords {
   base: Position
   orders: OrderKey[]
@@ -64,8 +66,6 @@ export interface FrameRecords {
 export interface EncodedFrame {
   bytes: Buffer
   header: FrameHeader
-  /** What was encoded, for readers that follow closely. */
-  records: Record<LogName, FrameRecords>
 }
 
 /** The value of a dead letter's record; `raw` is a byte string, so each of its characters stands for one byte. */
@@ -74,67 +74,125 @@ function encodeDeadLetter(letter: DeadLetter, source: string): string {
   return JSON.stringify({ reason, source, position, index, at, raw })
 }
 
-/** Encodes a batch as the next frame; `base` holds where each section's offsets go on. */
-export function encodeFrame(batch: JudgedBatch, base: LogEnds, source: string): EncodedFrame {
-  const events: FrameRecords = { base: base[1], orders: [], values: [] }
-  const outcomes: FrameRecords = { base: base[2], orders: [], values: [] }
-  const deadLetters: FrameRecords = { base: base[3], orders: [], values: [] }
-  const ids = Buffer.allocUnsafe(batch.events.length * 16)
-  const idHighAt = batch.events.length * 8
-  const idLowAt = batch.events.length * 12
-  let i = 0
-  for (const { event, position, index, idHigh, idLow, outcomes: judged } of batch.events) {
-    ids.writeDoubleLE(event.receivedAt, i * 8)
-    ids.writeUInt32LE(idHigh, idHighAt + i * 4)
-    ids.writeUInt32LE(idLow, idLowAt + i * 4)
-    i++
-    events.orders.push({ generation: 0, position, index, scenarioId: 0 })
-    events.values.push(encodeEvent(event))
-    for (const outcome of judged) {
-      outcomes.orders.push({ generation: 0, position, index, scenarioId: outcome.scenarioId })
-      outcomes.values.push(encodeOutcome(outcome))
-    }
-  }
-  for (const letter of batch.deadLetters) {
-    deadLetters.orders.push({ generation: 0, position: letter.position, index: letter.index, scenarioId: 0 })
-    deadLetters.values.push(encodeDeadLetter(letter, source))
+/** One log's part of a batch on its way into a frame: columns, for objects would live until the frame is written. */
+class RecordColumns {
+  readonly positions: number[] = []
+  readonly indexes: number[] = []
+  readonly scenarioIds: number[] = []
+  readonly values: string[] = []
+  /** UTF-16 code units of all values. */
+  units = 0
+
+  add(position: Position, index: number, scenarioId: number, value: string): void {
+    this.positions.push(position)
+    this.indexes.push(index)
+    this.scenarioIds.push(scenarioId)
+    this.values.push(value)
+    this.units += value.length
   }
 
-  const texts = [events, outcomes, deadLetters].map(({ values }) => values.join('\n'))
-  const sizes = [
-    ids.length,
-    ...[events, outcomes, deadLetters].map(({ values }, n) => values.length * 20 + Buffer.byteLength(texts[n]!)),
-  ]
-  const length = sizes.reduce((sum, size) => sum + size, FRAME_HEADER_BYTES)
-  if (length > MAX_FRAME_BYTES) {
-    throw new RangeError(`A batch must encode to at most ${MAX_FRAME_BYTES} bytes: take fewer lines. Found: ${length}.`)
+  get count(): number {
+    return this.values.length
   }
-  const bytes = Buffer.allocUnsafe(length)
-  let at = FRAME_HEADER_BYTES
-  const counts = [batch.events.length, events.values.length, outcomes.values.length, deadLetters.values.length]
-  const records = [undefined, events, outcomes, deadLetters]
-  const sections = sizes.map((size, n): FrameSection => {
-    if (n === 0) ids.copy(bytes, at)
-    else writeRecords(bytes, at, records[n]!, texts[n - 1]!)
-    const section = { count: counts[n]!, bytes: size, crc: crc32(bytes.subarray(at, at + size)), base: base[n]!, at }
-    at += size
-    return section
-  }) as [FrameSection, FrameSection, FrameSection, FrameSection]
-  const header: FrameHeader = { bytes: length, from: batch.from, to: batch.to, arrivedAt: batch.arrivedAt, sections }
-  writeHeader(bytes, header)
-  return { bytes, header, records: { 'event-log': events, 'scenario-log': outcomes, 'dead-letter': deadLetters } }
+
+  /** A UTF-16 code unit takes at most three bytes in UTF-8. */
+  get maxBytes(): number {
+    return this.count * 21 + this.units * 3
+  }
+
+  /** Writes the section; returns where it ends. */
+  write(bytes: Buffer, start: number): number {
+    const { positions, indexes, scenarioIds, values, count } = this
+    for (let i = 0; i < count; i++) {
+      bytes.writeDoubleLE(positions[i]!, start + i * 8)
+      bytes.writeUInt32LE(indexes[i]!, start + count * 8 + i * 4)
+      bytes.writeUInt32LE(scenarioIds[i]!, start + count * 12 + i * 4)
+      bytes.writeUInt32LE(values[i]!.length, start + count * 16 + i * 4)
+    }
+    // Value by value: joined first, one value outside Latin-1 would make all the text two bytes a character, at 1 µs each.
+    let at = start + count * 20
+    for (let i = 0; i < count; i++) {
+      if (i > 0) bytes[at++] = NEWLINE
+      at += bytes.write(values[i]!, at, 'utf8')
+    }
+    return at
+  }
 }
 
-function writeRecords(bytes: Buffer, at: number, { orders, values }: FrameRecords, text: string): void {
-  const n = values.length
-  for (let i = 0; i < n; i++) {
-    const order = orders[i]!
-    bytes.writeDoubleLE(order.position, at + i * 8)
-    bytes.writeUInt32LE(order.index, at + n * 8 + i * 4)
-    bytes.writeUInt32LE(order.scenarioId, at + n * 12 + i * 4)
-    bytes.writeUInt32LE(values[i]!.length, at + n * 16 + i * 4)
+/** Encodes batches as frames; keeps the space it does so in. */
+export class FrameEncoder {
+  readonly #source: string
+  #space: Buffer = Buffer.alloc(0)
+
+  /** `source` is the line source's name, for dead letters. */
+  constructor(source: string) {
+    this.#source = source
   }
-  bytes.write(text, at + n * 20, 'utf8')
+
+  /** The frame of a batch; `base` holds where each section's offsets go on. */
+  encode(batch: JudgedBatch, base: LogEnds): EncodedFrame {
+    const events = new RecordColumns()
+    const outcomes = new RecordColumns()
+    const deadLetters = new RecordColumns()
+    for (const { event, position, index, outcomes: judged } of batch.events) {
+      events.add(position, index, 0, encodeEvent(event))
+      for (const outcome of judged) outcomes.add(position, index, outcome.scenarioId, encodeOutcome(outcome))
+    }
+    for (const letter of batch.deadLetters) {
+      deadLetters.add(letter.position, letter.index, 0, encodeDeadLetter(letter, this.#source))
+    }
+    const parts = [new IdColumns(batch.events), events, outcomes, deadLetters]
+    const maxBytes = parts.reduce((sum, part) => sum + part.maxBytes, FRAME_HEADER_BYTES)
+    if (maxBytes > MAX_FRAME_BYTES) {
+      throw new RangeError(
+        `A batch must encode to at most ${MAX_FRAME_BYTES} bytes: take fewer lines. Found: ${maxBytes}.`,
+      )
+    }
+    // Little space is kept for the next frame, much is not.
+    let space = this.#space
+    if (space.length < maxBytes) {
+      space = Buffer.allocUnsafeSlow(maxBytes)
+      if (maxBytes <= KEPT_SPACE_BYTES) this.#space = space
+    }
+    let at = FRAME_HEADER_BYTES
+    const sections = parts.map((part, n): FrameSection => {
+      const start = at
+      at = part.write(space, start)
+      return { count: part.count, bytes: at - start, crc: crc32(space.subarray(start, at)), base: base[n]!, at: start }
+    }) as [FrameSection, FrameSection, FrameSection, FrameSection]
+    const header: FrameHeader = { bytes: at, from: batch.from, to: batch.to, arrivedAt: batch.arrivedAt, sections }
+    writeHeader(space, header)
+    const bytes = Buffer.allocUnsafeSlow(at)
+    space.copy(bytes, 0, 0, at)
+    return { bytes, header }
+  }
+}
+
+class IdColumns {
+  readonly #events: readonly JudgedEvent[]
+
+  constructor(events: readonly JudgedEvent[]) {
+    this.#events = events
+  }
+
+  get count(): number {
+    return this.#events.length
+  }
+
+  get maxBytes(): number {
+    return this.count * 16
+  }
+
+  write(bytes: Buffer, start: number): number {
+    const count = this.count
+    for (let i = 0; i < count; i++) {
+      const { event, idHigh, idLow } = this.#events[i]!
+      bytes.writeDoubleLE(event.receivedAt, start + i * 8)
+      bytes.writeUInt32LE(idHigh, start + count * 8 + i * 4)
+      bytes.writeUInt32LE(idLow, start + count * 12 + i * 4)
+    }
+    return start + count * 16
+  }
 }
 
 function writeHeader(bytes: Buffer, header: FrameHeader): void {

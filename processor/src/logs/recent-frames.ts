@@ -1,20 +1,15 @@
 import type { LogEntry, LogName } from '../ports.ts'
-import { type EncodedFrame, type FrameHeader, type FrameRecords, SECTIONS } from './frame.ts'
-
-interface RecentFrame {
-  header: FrameHeader
-  records: Record<LogName, FrameRecords>
-  entries: Partial<Record<LogName, readonly LogEntry[]>>
-  bytes: number
-}
+import { decodeRecords, type EncodedFrame, type FrameHeader, SECTIONS } from './frame.ts'
 
 /**
- * The last frames as they were before encoding, so that readers that follow closely neither read nor decode, and two readers
- * of one log share its entries. Bounded by the frames' encoded size; the oldest goes first.
+ * The last frames as they were written, so that readers that follow closely do not read them back. Kept encoded: bytes cost
+ * the garbage collector nothing, a hundred thousand entries do. Of each log the entries decoded last are kept too, for its
+ * other reader. Bounded by the frames' size; the oldest goes first.
  */
 export class RecentFrames {
   readonly #maxBytes: number
-  readonly #frames = new Map<string, RecentFrame>()
+  readonly #frames = new Map<string, EncodedFrame>()
+  readonly #decoded = new Map<LogName, { key: string; entries: readonly LogEntry[] }>()
   #bytes = 0
 
   constructor(maxBytes: number) {
@@ -22,35 +17,40 @@ export class RecentFrames {
   }
 
   add(path: string, at: number, frame: EncodedFrame): void {
-    this.#frames.set(`${path}:${at}`, {
-      header: frame.header,
-      records: frame.records,
-      entries: {},
-      bytes: frame.bytes.length,
-    })
+    this.#frames.set(keyOf(path, at), frame)
     this.#bytes += frame.bytes.length
     for (const [key, oldest] of this.#frames) {
       if (this.#bytes <= this.#maxBytes) return
       this.#frames.delete(key)
-      this.#bytes -= oldest.bytes
+      this.#bytes -= oldest.bytes.length
     }
   }
 
   header(path: string, at: number): FrameHeader | undefined {
-    return this.#frames.get(`${path}:${at}`)?.header
+    return this.#frames.get(keyOf(path, at))?.header
   }
 
   entries(path: string, at: number, log: LogName): readonly LogEntry[] | undefined {
-    const frame = this.#frames.get(`${path}:${at}`)
+    const key = keyOf(path, at)
+    const decoded = this.#decoded.get(log)
+    if (decoded?.key === key) return decoded.entries
+    const frame = this.#frames.get(key)
     if (frame === undefined) return undefined
-    frame.entries[log] ??= toEntries(frame.header, log, frame.records[log])
-    return frame.entries[log]
+    const section = frame.header.sections[SECTIONS.indexOf(log)]!
+    const entries = toEntries(frame.header, log, frame.bytes.subarray(section.at, section.at + section.bytes))
+    this.#decoded.set(log, { key, entries })
+    return entries
   }
 }
 
-/** Records with what their place in the log adds. */
-export function toEntries(header: FrameHeader, log: LogName, records: FrameRecords): readonly LogEntry[] {
-  const { base } = header.sections[SECTIONS.indexOf(log)]!
+function keyOf(path: string, at: number): string {
+  return `${path}:${at}`
+}
+
+/** The entries of a log's section; `bytes` are that section and must be whole. */
+export function toEntries(header: FrameHeader, log: LogName, bytes: Buffer): readonly LogEntry[] {
+  const section = header.sections[SECTIONS.indexOf(log)]!
+  const { base, orders, values } = decodeRecords(bytes, section)
   const { arrivedAt } = header
-  return records.values.map((value, i) => ({ offset: base + i, order: records.orders[i]!, arrivedAt, value }))
+  return values.map((value, i) => ({ offset: base + i, order: orders[i]!, arrivedAt, value }))
 }

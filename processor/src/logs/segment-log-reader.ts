@@ -5,7 +5,7 @@ import { ProcessorError } from '../errors.ts'
 import type { LogMetrics } from '../metrics.ts'
 import type { Assignment, Consumer, EntryBatch, LogEntry, LogName, LogReader, Position } from '../ports.ts'
 import { Waker } from '../waker.ts'
-import { decodeRecords, type FrameHeader, SECTIONS } from './frame.ts'
+import { type FrameHeader, SECTIONS } from './frame.ts'
 import { toEntries } from './recent-frames.ts'
 import { checkChain, SEGMENT_HEAD, SegmentFile, segmentDamaged } from './segment-file.ts'
 import type { Segment, SegmentLog } from './segment-log.ts'
@@ -210,7 +210,7 @@ class SegmentFeed implements Feed<EntryBatch> {
     const recent = this.#segments.recent.entries(segment.path, at, this.#log)
     if (recent !== undefined) return recent
     const bytes = await (await this.#open(segment)).section(at, header, this.#section)
-    return toEntries(header, this.#log, decodeRecords(bytes, header.sections[this.#section]!))
+    return toEntries(header, this.#log, bytes)
   }
 
   /** The start of the last segment that begins at or before the position. */

@@ -7,7 +7,7 @@ import { ProcessorError } from '../errors.ts'
 import type { JudgedBatch, LogName, Position } from '../ports.ts'
 import type { Prunable, PrunedFile } from '../retention.ts'
 import { syncFolder } from '../state-file.ts'
-import { encodeFrame, endsOf, type FrameHeader, type LogEnds, SECTIONS } from './frame.ts'
+import { endsOf, FrameEncoder, type FrameHeader, type LogEnds, SECTIONS } from './frame.ts'
 import { RecentFrames } from './recent-frames.ts'
 import {
   findWholeFrames,
@@ -64,6 +64,7 @@ export class SegmentLog implements Prunable {
   readonly #dir: string
   readonly #options: SegmentLogOptions
   readonly #followers = new Set<LogFollower>()
+  readonly #encoder: FrameEncoder
   readonly recent: RecentFrames
   #segments: Segment[] = []
   #handle: FileHandle | undefined
@@ -76,6 +77,7 @@ export class SegmentLog implements Prunable {
   private constructor(options: SegmentLogOptions) {
     this.#dir = options.dir
     this.#options = options
+    this.#encoder = new FrameEncoder(options.source)
     this.recent = new RecentFrames(options.recentBytes ?? 8 * 1024 * 1024)
   }
 
@@ -180,7 +182,7 @@ export class SegmentLog implements Prunable {
     }
     this.#appending = true
     try {
-      const frame = encodeFrame(batch, this.#ends, this.#options.source)
+      const frame = this.#encoder.encode(batch, this.#ends)
       const segment = await this.#writable(frame.header)
       await this.#write(segment, frame.bytes)
       this.recent.add(segment.path, segment.bytes, frame)

@@ -9,7 +9,7 @@ import { appendHybrid, bitWidth } from './rle-hybrid.ts'
 import type { TextColumn } from './text-column.ts'
 
 /** Pages are closed at this size, uncompressed. */
-const PAGE_BYTES = 1024 * 1024
+const PAGE_BYTES = 512 * 1024
 /** A column of numbers with at most this many distinct ones gets a dictionary. */
 const MAX_NUMBERS = 4096
 
@@ -59,7 +59,11 @@ export function* writeColumnChunk(
   return chunk.metadata(statistics)
 }
 
-function* writeTexts(values: TextColumn, order: Uint32Array, chunk: ChunkWriter): Generator<undefined, void, undefined> {
+function* writeTexts(
+  values: TextColumn,
+  order: Uint32Array,
+  chunk: ChunkWriter,
+): Generator<undefined, void, undefined> {
   const { scratch } = chunk
   const { page } = scratch
   if (values.wantsDictionary) {

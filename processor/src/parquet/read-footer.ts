@@ -28,7 +28,9 @@ export async function readFooter(files: FileStore, path: string): Promise<Parque
   if (found === undefined) return undefined
   const { bytes } = found
   const damaged = (what: string, cause?: unknown): ProcessorError =>
-    new ProcessorError('ARCHIVE_DAMAGED', `${path} is no whole Parquet file (${bytes} bytes). Found: ${what}.`, { cause })
+    new ProcessorError('ARCHIVE_DAMAGED', `${path} is no whole Parquet file (${bytes} bytes). Found: ${what}.`, {
+      cause,
+    })
   if (bytes < END_BYTES + 4) throw damaged('a file too short for a footer')
 
   let tail = await files.read(path, Math.max(0, bytes - TAIL_BYTES), bytes)

@@ -57,7 +57,14 @@ export function factsOf(path: string, { metadata, rows }: ParquetFooter): Archiv
   const attempt = metadata['headwater.attempt']
   const order = orderOf(metadata['headwater.order'])
   const said = Number(metadata['headwater.rows'] ?? Number.NaN)
-  if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || end <= start || !order || !attempt || said !== rows) {
+  if (
+    !Number.isSafeInteger(start) ||
+    !Number.isSafeInteger(end) ||
+    end <= start ||
+    !order ||
+    !attempt ||
+    said !== rows
+  ) {
     throw new ProcessorError(
       'ARCHIVE_DAMAGED',
       `${path} stands where an archive file of Headwater must stand, but its footer does not say what it holds. ` +

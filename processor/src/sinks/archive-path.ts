@@ -39,7 +39,10 @@ export function archivePath(owner: ArchiveOwner, start: Position, hour: number):
 /** The position a file's name begins with, or `undefined` when the file is not this owner's. */
 export function startOf(owner: ArchiveOwner, path: string): Position | undefined {
   const name = path.slice(path.lastIndexOf('/') + 1)
-  const digits = name.slice(`${owner.log}+${owner.partition}+`.length, `${owner.log}+${owner.partition}+`.length + START_DIGITS)
+  const digits = name.slice(
+    `${owner.log}+${owner.partition}+`.length,
+    `${owner.log}+${owner.partition}+`.length + START_DIGITS,
+  )
   if (!/^\d+$/.test(digits)) return undefined
   const start = Number(digits)
   return name === archiveName(owner, start) ? start : undefined

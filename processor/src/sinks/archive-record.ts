@@ -258,36 +258,36 @@ export class ArchiveRecord {
         bytes[out++] = byte
         continue
       }
-      const escape = bytes[at++]
-      if (escape !== 0x75) {
-        const plain = unescaped(escape)
+      const code = bytes[at++]
+      if (code !== 0x75) {
+        const plain = unescaped(code)
         if (plain < 0) return false
         bytes[out++] = plain
         continue
       }
-      let code = hex4(bytes, at)
-      if (code < 0) return false
+      let point = hex4(bytes, at)
+      if (point < 0) return false
       at += 4
-      if (code >= 0xd800 && code <= 0xdfff) {
+      if (point >= 0xd800 && point <= 0xdfff) {
         const low = bytes[at] === BACKSLASH && bytes[at + 1] === 0x75 ? hex4(bytes, at + 2) : -1
-        if (code <= 0xdbff && low >= 0xdc00 && low <= 0xdfff) {
-          code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00)
+        if (point <= 0xdbff && low >= 0xdc00 && low <= 0xdfff) {
+          point = 0x10000 + ((point - 0xd800) << 10) + (low - 0xdc00)
           at += 6
-        } else code = 0xfffd
+        } else point = 0xfffd
       }
-      if (code < 0x80) bytes[out++] = code
-      else if (code < 0x800) {
-        bytes[out++] = 0xc0 | (code >> 6)
-        bytes[out++] = 0x80 | (code & 0x3f)
-      } else if (code < 0x10000) {
-        bytes[out++] = 0xe0 | (code >> 12)
-        bytes[out++] = 0x80 | ((code >> 6) & 0x3f)
-        bytes[out++] = 0x80 | (code & 0x3f)
+      if (point < 0x80) bytes[out++] = point
+      else if (point < 0x800) {
+        bytes[out++] = 0xc0 | (point >> 6)
+        bytes[out++] = 0x80 | (point & 0x3f)
+      } else if (point < 0x10000) {
+        bytes[out++] = 0xe0 | (point >> 12)
+        bytes[out++] = 0x80 | ((point >> 6) & 0x3f)
+        bytes[out++] = 0x80 | (point & 0x3f)
       } else {
-        bytes[out++] = 0xf0 | (code >> 18)
-        bytes[out++] = 0x80 | ((code >> 12) & 0x3f)
-        bytes[out++] = 0x80 | ((code >> 6) & 0x3f)
-        bytes[out++] = 0x80 | (code & 0x3f)
+        bytes[out++] = 0xf0 | (point >> 18)
+        bytes[out++] = 0x80 | ((point >> 12) & 0x3f)
+        bytes[out++] = 0x80 | ((point >> 6) & 0x3f)
+        bytes[out++] = 0x80 | (point & 0x3f)
       }
     }
     return false
@@ -332,7 +332,8 @@ export class ArchiveRecord {
     const second = digits2(bytes, at + 17)
     const ms = digits2(bytes, at + 20) * 10 + (bytes[at + 22] as number) - ZERO
     // What is no such time (a day 31 in June, an hour 24, a letter for a digit) is judged the general way.
-    if (!(year >= 1970 && month >= 1 && month <= 12 && dayOfMonth >= 1 && dayOfMonth <= 28 + monthTail(month))) return false
+    if (!(year >= 1970 && month >= 1 && month <= 12 && dayOfMonth >= 1 && dayOfMonth <= 28 + monthTail(month)))
+      return false
     if (!(hour >= 0 && hour <= 23 && minute >= 0 && minute <= 59 && second >= 0 && second <= 59)) return false
     if (!(ms >= 0 && ms <= 999 && isDigit(bytes[at + 22]))) return false
     const day = (year * 100 + month) * 100 + dayOfMonth
@@ -394,12 +395,12 @@ function digits2(bytes: Buffer, at: number): number {
 }
 
 /** What `\x` stands for, or −1. */
-function unescaped(escape: number | undefined): number {
-  switch (escape) {
+function unescaped(letter: number | undefined): number {
+  switch (letter) {
     case QUOTE:
     case BACKSLASH:
     case 0x2f:
-      return escape
+      return letter
     case 0x62:
       return 0x08
     case 0x66:

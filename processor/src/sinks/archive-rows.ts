@@ -27,7 +27,8 @@ export class ArchiveRows {
   readonly #offset: NumberColumn
   readonly #scenario: NumberColumn
   readonly #scenarioAt: number
-  readonly #versionAt: number
+  /** In `scenario_log` only. */
+  readonly #version: NumberColumn | undefined
   #lastScenario = Number.NaN
   #lastVersion = Number.NaN
 
@@ -48,8 +49,8 @@ export class ArchiveRows {
     this.#partition = special.partition as NumberColumn
     this.#offset = special.offset as NumberColumn
     this.#scenarioAt = specs.findIndex(column => column.name === 'scenario_id')
-    this.#versionAt = specs.findIndex(column => column.name === 'scenario_version')
-    this.#scenario = this.columns[this.#scenarioAt]?.values as NumberColumn
+    this.#version = this.columns.find(column => column.name === 'scenario_version')?.values as NumberColumn | undefined
+    this.#scenario = (this.columns[this.#scenarioAt] as ParquetColumn).values as NumberColumn
   }
 
   get count(): number {
@@ -70,7 +71,7 @@ export class ArchiveRows {
     else this.#addRow(this.#decode(entry, partition))
     this.#partition.add(partition)
     this.#offset.add(entry.offset)
-    if (this.#versionAt >= 0) this.#noteVersion()
+    if (this.#version !== undefined) this.#noteVersion(this.#version)
   }
 
   /** Rows by scenario, those of one scenario (or of none, first) in the log's order. */
@@ -84,7 +85,9 @@ export class ArchiveRows {
     }
     const starts = new Map<number, number>()
     let start = 0
-    for (const scenario of [...byScenario.keys()].sort((a, b) => (Number.isNaN(a) ? -1 : Number.isNaN(b) ? 1 : a - b))) {
+    for (const scenario of [...byScenario.keys()].sort((a, b) =>
+      Number.isNaN(a) ? -1 : Number.isNaN(b) ? 1 : a - b,
+    )) {
       starts.set(scenario, start)
       start += byScenario.get(scenario) as number
     }
@@ -143,10 +146,10 @@ export class ArchiveRows {
     })
   }
 
-  #noteVersion(): void {
+  #noteVersion(versions: NumberColumn): void {
     const row = this.count - 1
     const scenario = this.#scenario.values[row] as number
-    const version = (this.columns[this.#versionAt]?.values as NumberColumn).values[row] as number
+    const version = versions.values[row] as number
     if (scenario === this.#lastScenario && version === this.#lastVersion) return
     this.#lastScenario = scenario
     this.#lastVersion = version

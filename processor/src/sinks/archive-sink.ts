@@ -40,7 +40,12 @@ export interface ArchiveRoll {
   idleMs: number
 }
 
-export const DEFAULT_ARCHIVE_ROLL: ArchiveRoll = { rows: 131_072, bytes: 64 * 1024 * 1024, everyMs: 300_000, idleMs: 60_000 }
+export const DEFAULT_ARCHIVE_ROLL: ArchiveRoll = {
+  rows: 131_072,
+  bytes: 64 * 1024 * 1024,
+  everyMs: 300_000,
+  idleMs: 60_000,
+}
 
 export interface ArchiveSinkOptions {
   table: ArchiveTable
@@ -260,9 +265,13 @@ export function archiveSink(options: ArchiveSinkOptions): ArchiveSink {
     const after = await look(file.path)
     if (after !== undefined) return after
     if (answer instanceof Error) throw answer
-    throw new ProcessorError('STORE_UNAVAILABLE', `${file.path} is not there. Found: ${answer} as the answer to publish.`, {
-      retryable: true,
-    })
+    throw new ProcessorError(
+      'STORE_UNAVAILABLE',
+      `${file.path} is not there. Found: ${answer} as the answer to publish.`,
+      {
+        retryable: true,
+      },
+    )
   }
 
   /** Steps 2 to 6. `undefined`: done; else where to go on, because another owner had published the range. */
@@ -498,6 +507,9 @@ async function onDisk(what: string, work: () => Promise<void>): Promise<void> {
     await work()
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === undefined || cause instanceof ProcessorError) throw cause
-    throw new ProcessorError('STORE_UNAVAILABLE', `${what}. Found: ${(cause as Error).message}.`, { retryable: true, cause })
+    throw new ProcessorError('STORE_UNAVAILABLE', `${what}. Found: ${(cause as Error).message}.`, {
+      retryable: true,
+      cause,
+    })
   }
 }

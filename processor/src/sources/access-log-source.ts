@@ -1,4 +1,5 @@
-import { type FileHandle, open, stat } from 'node:fs/promises'
+import { fstatSync, readSync, statSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { CommittedPositions } from '../committed-positions.ts'
@@ -82,6 +83,11 @@ export async function accessLogSource(options: AccessLogSourceOptions): Promise<
 /** Something about the files changed: read again. */
 const AGAIN = Symbol('again')
 
+/*
+ * Lines are read by the thread pool. The file's state and its first 256 bytes are asked for at every poll and after every
+ * reading, mostly out of the kernel's cache, where going through the thread pool would cost ten times the answer: these
+ * calls are synchronous.
+ */
 class AccessLogFeed implements Feed<LineBatch> {
   readonly #options: Required<AccessLogSourceOptions>
   readonly #files: LogFiles
@@ -98,15 +104,17 @@ class AccessLogFeed implements Feed<LineBatch> {
   #late = false
   /** Where the next batch begins. */
   #position: Position = -1
-  /** `mtime` of the file when its beginning was looked at last. */
+  /** `mtime` of the file when its end was reached last, and whether its beginning was looked at since. */
   #modifiedAt = 0
+  #isBeginningSeen = false
+  readonly #head: Buffer = Buffer.allocUnsafe(FINGERPRINT_BYTES)
   #lingerUntil = 0
   #rescanAt = 0
   /** The size at which a rotated file was seen, and since when. */
   #quiet: { size: number; since: number } | undefined
 
   constructor(options: AccessLogSourceOptions, files: LogFiles, committed: () => Position | undefined) {
-    const defaults = { maxBatchBytes: 256 * 1024, pollMs: 100, lingerMs: 50, rescanMs: 5_000 }
+    const defaults = { maxBatchBytes: 256 * 1024, pollMs: 100, lingerMs: 100, rescanMs: 5_000 }
     this.#options = { ...defaults, ...options }
     this.#files = files
     this.#committed = committed
@@ -215,6 +223,7 @@ class AccessLogFeed implements Feed<LineBatch> {
     this.#reader.reset()
     this.#quiet = undefined
     this.#modifiedAt = 0
+    this.#isBeginningSeen = false
     this.#extent = extent
     this.#offset = offset
     this.#late = late
@@ -225,7 +234,7 @@ class AccessLogFeed implements Feed<LineBatch> {
       isOther = scan.files.some(({ inode, device }) => inode === extent.inode && device === extent.device)
       const found = this.#files.fileOf(extent, scan, offset)
       if (found === undefined) break
-      const handle = await open(found.path, 'r').catch(() => undefined)
+      const handle = await open(found.path, 'r').catch(ignoreMissing)
       const opened = await handle?.stat()
       if (handle === undefined || opened?.ino !== found.inode || opened.dev !== found.device) {
         await handle?.close()
@@ -304,7 +313,7 @@ class AccessLogFeed implements Feed<LineBatch> {
     const limit = extent.to ?? Number.MAX_SAFE_INTEGER
     let read = await this.#reader.read(file, this.#offset, limit)
     // Looked at after the reading: then what was read is of the file as it was before any truncation.
-    if (read.end > this.#offset && !(await this.#beginsAsBefore(extent, file))) return this.#truncated(extent, file)
+    if (read.end > this.#offset && !this.#beginsAsBefore(extent, file)) return this.#truncated(extent, file)
     if (read.kind === 'unfinished') {
       if (extent.to === undefined) return this.#atEnd(extent, file, read.end)
       if (read.end < extent.to) return this.#truncated(extent, file)
@@ -315,6 +324,8 @@ class AccessLogFeed implements Feed<LineBatch> {
     for (let i = 0; i < read.offsets.length; i++) read.offsets[i] = read.offsets[i]! + extent.base
     this.#options.metrics.bytes.inc(read.end - this.#offset)
     this.#lingerUntil = read.full ? 0 : performance.now() + this.#options.lingerMs
+    // Whatever failed before: no position is handed out that the registry on disk could not find again.
+    await this.#files.save()
     const from = this.#position
     this.#offset = read.end
     this.#position = extent.base + read.end
@@ -329,24 +340,25 @@ class AccessLogFeed implements Feed<LineBatch> {
     }
   }
 
-  async #beginsAsBefore(extent: LogExtent, file: FileHandle): Promise<boolean> {
-    const buffer = Buffer.allocUnsafe(FINGERPRINT_BYTES)
-    const { bytesRead } = await file.read(buffer, 0, FINGERPRINT_BYTES, 0)
-    const head = buffer.subarray(0, bytesRead)
+  #beginsAsBefore(extent: LogExtent, file: FileHandle): boolean {
+    const bytes = readSync(file.fd, this.#head, 0, FINGERPRINT_BYTES, 0)
+    const head = this.#head.subarray(0, bytes)
     if (!beginsAs(head, extent.fingerprint)) return false
-    if (this.#files.learn(extent, head)) await this.#files.save()
+    this.#files.learn(extent, head)
+    this.#isBeginningSeen = true
     return true
   }
 
   /** At the end of a file that may still grow; `end` is behind its unfinished last line. */
   async #atEnd(extent: LogExtent, file: FileHandle, end: number): Promise<undefined | typeof AGAIN> {
-    const { size, mtimeMs, ctimeMs } = await file.stat()
+    const { size, mtimeMs, ctimeMs } = fstatSync(file.fd)
     if (size < end) return this.#truncated(extent, file)
     if (size > end) return AGAIN
-    // Truncated and written anew to just this length.
-    if (mtimeMs !== this.#modifiedAt && !(await this.#beginsAsBefore(extent, file)))
-      return this.#truncated(extent, file)
+    // Perhaps truncated and written anew to just this length.
+    const isUnknown = mtimeMs !== this.#modifiedAt && !this.#isBeginningSeen
+    if (isUnknown && !this.#beginsAsBefore(extent, file)) return this.#truncated(extent, file)
     this.#modifiedAt = mtimeMs
+    this.#isBeginningSeen = false
     if (!(await this.#hasSuccessor(extent))) {
       this.#quiet = undefined
       return (await this.#hasUnreadBefore()) ? this.#leave(extent, this.#offset) : undefined
@@ -358,7 +370,7 @@ class AccessLogFeed implements Feed<LineBatch> {
     const isQuiet = now - this.#quiet.since >= rotateWaitMs || now - Math.max(mtimeMs, ctimeMs) >= rotateWaitMs
     if (!isQuiet && !(this.#late && end === this.#offset)) return undefined
     // What was written until just now, before the successor was seen.
-    if ((await file.stat()).size !== size) return AGAIN
+    if (fstatSync(file.fd).size !== size) return AGAIN
     return this.#leave(extent, end)
   }
 
@@ -371,7 +383,7 @@ class AccessLogFeed implements Feed<LineBatch> {
 
   /** Whether lines go to another file by now. */
   async #hasSuccessor(extent: LogExtent): Promise<boolean> {
-    const live = await stat(this.#options.path).catch(() => undefined)
+    const live = statSync(this.#options.path, { throwIfNoEntry: false })
     if (live !== undefined) return live.ino !== extent.inode || live.dev !== extent.device
     if (performance.now() < this.#rescanAt) return false
     return this.#files.unread(await this.#scan()).length > 0
@@ -407,4 +419,8 @@ class AccessLogFeed implements Feed<LineBatch> {
     await this.#files.save()
     return (await this.#open(again, 0, false)) ? AGAIN : undefined
   }
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error
 }

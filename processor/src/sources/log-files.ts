@@ -54,6 +54,9 @@ export class LogFiles {
   readonly #path: string
   #extents: LogExtent[]
   #first: Position = 0
+  /** Raised by every change; `#saved` is the one that is on disk. */
+  #changes = 0
+  #saved = 0
 
   private constructor(path: string, extents: LogExtent[]) {
     this.#path = path
@@ -84,8 +87,12 @@ export class LogFiles {
     this.#first = position
   }
 
-  save(): Promise<void> {
-    return writeStateFile(this.#path, { extents: this.#extents })
+  /** Writes what has changed since it was written last; rejects as `writeStateFile` does. */
+  async save(): Promise<void> {
+    if (this.#saved === this.#changes) return
+    const changes = this.#changes
+    await writeStateFile(this.#path, { extents: this.#extents })
+    this.#saved = changes
   }
 
   /** The extent that holds `position`; at a border the later one. `undefined` when all were forgotten or none begun. */
@@ -118,12 +125,14 @@ export class LogFiles {
     extent.path = file.path
     extent.device = file.device
     extent.inode = file.inode
+    this.#changes++
   }
 
   /** The extent ends at byte `to` of its file; it must be open. */
   close(extent: LogExtent, to: number): void {
     if (extent.to !== undefined) throw new Error(`extent ${extent.number} was closed before, at ${extent.to}`)
     extent.to = to
+    this.#changes++
   }
 
   /** Begins to read a file at byte `from`; all extents must be closed. */
@@ -141,6 +150,7 @@ export class LogFiles {
       to: undefined,
     }
     this.#extents.push(extent)
+    this.#changes++
     return extent
   }
 
@@ -165,11 +175,11 @@ export class LogFiles {
     return found
   }
 
-  /** Learns more of a file's beginning; true when the extent changed. */
-  learn(extent: LogExtent, head: Buffer): boolean {
-    if (extent.fingerprint.bytes >= FINGERPRINT_BYTES || head.length <= extent.fingerprint.bytes) return false
+  /** Learns more of a file's beginning; `head` must begin as the extent does. */
+  learn(extent: LogExtent, head: Buffer): void {
+    if (extent.fingerprint.bytes >= FINGERPRINT_BYTES || head.length <= extent.fingerprint.bytes) return
     extent.fingerprint = fingerprintOf(head)
-    return true
+    this.#changes++
   }
 
   /** Drops closed extents at the front whose file is gone and that are done. */

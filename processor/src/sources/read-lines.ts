@@ -41,13 +41,13 @@ export class LineReader {
     this.#want = this.#batchBytes
   }
 
-  /** Reads from byte `from`, where a line begins, up to byte `limit`, or to the end of the file. */
+  /** Reads from byte `from`, where a line begins, up to byte `limit`, or to the end of the file (MAX_SAFE_INTEGER). */
   async read(file: FileHandle, from: number, limit: number): Promise<LinesRead> {
     if (this.#long?.start !== from) this.#long = undefined
     for (;;) {
       if (this.#long !== undefined) return this.#searchEnd(file, this.#long, limit)
       const want = Math.min(this.#want, limit - from)
-      const bytes = await this.#fill(file, from, want)
+      const bytes = await this.#fill(file, from, want, limit)
       const newline = bytes === 0 ? -1 : this.#buffer.lastIndexOf(NEWLINE, bytes - 1)
       if (newline !== -1) {
         const read = this.#split(from, newline + 1, bytes === want)
@@ -74,12 +74,13 @@ export class LineReader {
     return { kind: 'lines', lines: [line], offsets: [from], tooLong: long ? [0] : [], end, full: false }
   }
 
-  async #fill(file: FileHandle, from: number, want: number): Promise<number> {
+  /** A short read is the end of the file for now; before a `limit` that was reached once it is not believed so easily. */
+  async #fill(file: FileHandle, from: number, want: number, limit: number): Promise<number> {
     let bytes = 0
     while (bytes < want) {
       const { bytesRead } = await file.read(this.#buffer, bytes, want - bytes, from + bytes)
-      if (bytesRead === 0) break
       bytes += bytesRead
+      if (bytesRead === 0 || limit === Number.MAX_SAFE_INTEGER) break
     }
     return bytes
   }
@@ -105,7 +106,7 @@ export class LineReader {
   ): Promise<LinesRead> {
     for (;;) {
       const want = Math.min(this.#buffer.length, limit - long.searched)
-      const bytes = await this.#fill(file, long.searched, want)
+      const bytes = await this.#fill(file, long.searched, want, limit)
       const newline = this.#buffer.subarray(0, bytes).indexOf(NEWLINE)
       if (newline !== -1) {
         const end = long.searched + newline + 1

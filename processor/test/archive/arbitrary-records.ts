@@ -5,9 +5,11 @@ import fc from 'fast-check'
 const anyText = fc.oneof(
   fc.string({ unit: 'grapheme', maxLength: 12 }),
   fc.string({ unit: 'binary', maxLength: 8 }),
-  fc.array(fc.constantFrom('"', '\\', '\0', '\u001f', '\ud800', '\udc00', '한', '😀', '/', '\u2028', 'a'), { maxLength: 8 }).map(
-    parts => parts.join(''),
-  ),
+  fc
+    .array(fc.constantFrom('"', '\\', '\0', '\u001f', '\ud800', '\udc00', '한', '😀', '/', '\u2028', 'a'), {
+      maxLength: 8,
+    })
+    .map(parts => parts.join('')),
 )
 const anyName = fc.oneof(
   fc.constantFrom('e_c', 'e_a', 'url', '_id', '_idn', 'h', 'memberId', 'uid', 'idsite', 'hw_id', 'params', 'event_id'),
@@ -52,6 +54,9 @@ export const anyOutcome: fc.Arbitrary<Outcome> = fc.record({
   receivedAt: anyTime,
   // Each name once and none reserved, as `Outcome.fields` promises.
   fields: fc
-    .uniqueArray(fc.tuple(anyName, anyText), { selector: ([name]) => name.replace(/\p{Surrogate}/gu, '\ufffd'), maxLength: 12 })
+    .uniqueArray(fc.tuple(anyName, anyText), {
+      selector: ([name]) => name.replace(/\p{Surrogate}/gu, '\ufffd'),
+      maxLength: 12,
+    })
     .map(pairs => pairs.filter(([name]) => !isReservedName(name)).flat()),
 })

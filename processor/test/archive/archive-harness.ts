@@ -14,7 +14,11 @@ import { localFileStore } from '../../src/stores/local-file-store.ts'
 export const HOUR = Date.UTC(2025, 5, 18, 3)
 
 /** One entry of `scenario-log`; `n` makes it and its order key distinct. */
-export function outcomeEntry(offset: Position, n = offset, options: { arrivedAt?: number; name?: string } = {}): LogEntry {
+export function outcomeEntry(
+  offset: Position,
+  n = offset,
+  options: { arrivedAt?: number; name?: string } = {},
+): LogEntry {
   const outcome: Outcome = {
     eventId: `e-${n}`,
     scenarioId: 1 + (n % 3),
@@ -70,7 +74,11 @@ export interface ReadingOptions {
 }
 
 /** Reads a log into a sink as a `Reader` does, from `assigned` to `revoked`. */
-export async function readInto(sink: ArchiveSink, log: readonly LogEntry[], options: ReadingOptions = {}): Promise<void> {
+export async function readInto(
+  sink: ArchiveSink,
+  log: readonly LogEntry[],
+  options: ReadingOptions = {},
+): Promise<void> {
   const { batches = [7], until = log.length } = options
   let position = await sink.assigned({ partition: 0, committed: options.committed, oldest: 0, end: log.length })
   for (let i = 0; position < until; i++) {

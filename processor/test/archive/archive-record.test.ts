@@ -1,6 +1,6 @@
 import {
-  type ArchiveTable,
   ARCHIVE_COLUMNS,
+  type ArchiveTable,
   type ArchiveValue,
   decodeEvent,
   decodeOutcome,
@@ -26,7 +26,8 @@ function quickRow(table: ArchiveTable, json: string): ArchiveValue[] | undefined
   return columns.map(({ source, type }, i) => {
     if (source.from === 'partition') return PLACE.partition
     if (source.from === 'offset') return PLACE.offset
-    if (source.from === 'rest') return record.restLength === 0 ? null : record.rest.toString('utf8', 0, record.restLength)
+    if (source.from === 'rest')
+      return record.restLength === 0 ? null : record.rest.toString('utf8', 0, record.restLength)
     if (type !== 'text') return Number.isNaN(record.numbers[i]) ? null : (record.numbers[i] as number)
     const start = record.starts[i] as number
     return start < 0 ? null : record.bytes.toString('utf8', start, record.ends[i])

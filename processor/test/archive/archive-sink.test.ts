@@ -55,7 +55,9 @@ describe('the archive sink', () => {
       'headwater.schema_version': '1',
       'headwater.scenario_versions': '["1:1","2:1","3:1"]',
     })
-    expect(footer?.file.row_groups[0]?.sorting_columns).toEqual([{ column_idx: 1, descending: false, nulls_first: true }])
+    expect(footer?.file.row_groups[0]?.sorting_columns).toEqual([
+      { column_idx: 1, descending: false, nulls_first: true },
+    ])
   })
 
   it('leaves neither temporary files nor local ones', async () => {
@@ -117,7 +119,8 @@ describe('the archive sink', () => {
     expect(await archivedFiles(root)).toHaveLength(1)
     expect(committed).toEqual([10])
 
-    for (now = 400; now < 1_400; now += 200) await sink.take(batchOf(log, 10 + (now - 400) / 200, 11 + (now - 400) / 200))
+    for (now = 400; now < 1_400; now += 200)
+      await sink.take(batchOf(log, 10 + (now - 400) / 200, 11 + (now - 400) / 200))
     expect(await archivedFiles(root)).toHaveLength(1)
     await sink.take(batchOf(log, 15, 16))
     expect(await archivedFiles(root)).toHaveLength(2)
@@ -259,7 +262,12 @@ type Fault = 'before' | 'after' | 'dead before' | 'dead after'
 const CALLS = ['put', 'publish', 'stat', 'read', 'write', 'remove', 'list'] as const
 
 /** A store whose `at`-th call of `call` fails in the way of `fault`. */
-function faulty(files: FileStore, call: (typeof CALLS)[number], at: number, fault: Fault): FileStore & { dead: boolean } {
+function faulty(
+  files: FileStore,
+  call: (typeof CALLS)[number],
+  at: number,
+  fault: Fault,
+): FileStore & { dead: boolean } {
   let count = 0
   const store = { dead: false } as FileStore & { dead: boolean }
   const failure = (): ProcessorError => new ProcessorError('STORE_UNAVAILABLE', `${call} failed`, { retryable: true })
@@ -368,7 +376,8 @@ describe('the archive sink when a store fails or the process dies', () => {
     for (const sink of both) await sink.assigned({ partition: 0, committed: undefined, oldest: 0, end: 30 })
     await Promise.all(
       both.map(async (sink, i) => {
-        for (position = 22; position < 30; ) position = await sink.take(batchOf(log, position, Math.min(30, position + 3 + i)))
+        for (position = 22; position < 30; )
+          position = await sink.take(batchOf(log, position, Math.min(30, position + 3 + i)))
         await sink.revoked(0)
       }),
     )
@@ -385,20 +394,22 @@ describe('the archive sink when a store fails or the process dies', () => {
       fault: fc.constantFrom<Fault>('before', 'after', 'dead before', 'dead after'),
     })
     // Repeats as a producer makes them: now and then some of the last records again. New ones are never left out.
-    const logs = fc.array(fc.record({ back: fc.nat(4), hour: fc.nat(1) }), { minLength: 1, maxLength: 40 }).map(list => {
-      const log: LogEntry[] = []
-      let next = 0
-      let hour = 0
-      for (const { back, hour: more } of list) {
-        hour += more && log.length % 8 === 7 ? 1 : 0
-        const from = back === 4 ? Math.max(0, next - 3) : next
-        for (let n = from; n <= next; n++) {
-          log.push(outcomeEntry(log.length, n, { arrivedAt: HOUR + hour * 3_600_000 }))
+    const logs = fc
+      .array(fc.record({ back: fc.nat(4), hour: fc.nat(1) }), { minLength: 1, maxLength: 40 })
+      .map(list => {
+        const log: LogEntry[] = []
+        let next = 0
+        let hour = 0
+        for (const { back, hour: more } of list) {
+          hour += more && log.length % 8 === 7 ? 1 : 0
+          const from = back === 4 ? Math.max(0, next - 3) : next
+          for (let n = from; n <= next; n++) {
+            log.push(outcomeEntry(log.length, n, { arrivedAt: HOUR + hour * 3_600_000 }))
+          }
+          next++
         }
-        next++
-      }
-      return { log, count: next }
-    })
+        return { log, count: next }
+      })
     await fc.assert(
       fc.asyncProperty(logs, fc.array(life, { maxLength: 4 }), async ({ log, count }, lives) => {
         const root = newRoot()
@@ -410,7 +421,9 @@ describe('the archive sink when a store fails or the process dies', () => {
         }
         await zombie.revoked(0)
         await readInto(await testSink({ root }), log)
-        expect((await archivedIdsByDuckDb(root)).sort()).toEqual(Array.from({ length: count }, (_, n) => `e-${n}`).sort())
+        expect((await archivedIdsByDuckDb(root)).sort()).toEqual(
+          Array.from({ length: count }, (_, n) => `e-${n}`).sort(),
+        )
       }),
       { numRuns: 40 },
     )

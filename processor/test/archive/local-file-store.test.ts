@@ -38,7 +38,11 @@ describe('local disk', () => {
     await build({
       logLevel: 'silent',
       configFile: false,
-      build: { ssr: source, outDir: join(root, 'bundle'), rolldownOptions: { output: { entryFileNames: 'store.mjs' } } },
+      build: {
+        ssr: source,
+        outDir: join(root, 'bundle'),
+        rolldownOptions: { output: { entryFileNames: 'store.mjs' } },
+      },
     })
     await writeFile(
       join(root, 'bundle', 'racer.mjs'),

@@ -1,11 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
-import { createRequire } from 'node:module'
 import fc from 'fast-check'
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet'
-import parquetjs from 'parquetjs-lite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { PageScratch } from '../../src/parquet/column-chunk.ts'
 import { type ArchiveCodec, pageCompressor } from '../../src/parquet/compression.ts'
@@ -26,6 +25,16 @@ const scratch = new PageScratch()
 // Initialised by `pageCompressor`, and only there: a second time breaks it.
 const zstd = createRequire(import.meta.url)('@bokuweb/zstd-wasm') as {
   decompress(input: Uint8Array): Uint8Array
+}
+
+/** It has no types of its own. */
+const parquetjs = createRequire(import.meta.url)('parquetjs-lite') as {
+  ParquetReader: {
+    openFile(path: string): Promise<{
+      getCursor(): { next(): Promise<Record<string, string | number | bigint> | null> }
+      close(): Promise<void>
+    }>
+  }
 }
 
 type Row = Record<string, string | number | null>
@@ -81,11 +90,13 @@ async function byDuckDb(name: string, specs: readonly Spec[]): Promise<Row[]> {
   const connection = await instance.connect()
   const list = specs.map(({ name, type }) => (type === 'timestamp' ? `epoch_ms("${name}") AS "${name}"` : `"${name}"`))
   const result = await connection.runAndReadAll(`SELECT ${list.join(', ')} FROM '${join(root, name)}'`)
-  const rows = result.getRowObjects().map(row =>
-    Object.fromEntries(
-      Object.entries(row).map(([key, value]) => [key, typeof value === 'bigint' ? Number(value) : (value as string)]),
-    ),
-  )
+  const rows = result
+    .getRowObjects()
+    .map(row =>
+      Object.fromEntries(
+        Object.entries(row).map(([key, value]) => [key, typeof value === 'bigint' ? Number(value) : (value as string)]),
+      ),
+    )
   connection.closeSync()
   instance.closeSync()
   return rows
@@ -104,7 +115,13 @@ const text = fc.string({ unit: 'grapheme', maxLength: 30 })
 const row = fc.record({
   id: text,
   few: fc.option(fc.constantFrom('', 'a', '고면할당하기', 'x\0y'), { nil: null }),
-  any: fc.option(fc.oneof(text, fc.string({ unit: 'binary', maxLength: 10 }).map(s => s.toWellFormed())), { nil: null }),
+  any: fc.option(
+    fc.oneof(
+      text,
+      fc.string({ unit: 'binary', maxLength: 10 }).map(s => Buffer.from(s).toString()),
+    ),
+    { nil: null },
+  ),
   small: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
   big: fc.option(fc.maxSafeInteger(), { nil: null }),
   at: fc.integer({ min: 0, max: 253_402_300_799_999 }),
@@ -222,7 +239,10 @@ describe('Parquet files', () => {
     for (let record = await cursor.next(); record !== null; record = await cursor.next()) {
       read.push(
         Object.fromEntries(
-          specs.map(({ name, type }) => [name, type === 'text' ? (record[name] ?? null) : Number(record[name])]),
+          specs.map(({ name, type }) => [
+            name,
+            type === 'text' ? ((record[name] as string | undefined) ?? null) : Number(record[name]),
+          ]),
         ),
       )
     }

@@ -1,0 +1,186 @@
+import { equal } from 'node:assert/strict'
+import {
+  createScenarioSet,
+  DuplicateWindow,
+  type Event,
+  eventsOf,
+  hashEventId,
+  judge,
+  type Member,
+  type Outcome,
+  parseLogLine,
+  parseScenario,
+  type Scenario,
+  type ScenarioSet,
+} from '@headwater/core'
+import { accessLine, benchScenarios, expectedCounts, type LineOptions, memberCsv } from '../access-lines.ts'
+import { atLeast, atMost, type Bench, inTurns, type Measured, type RunOptions, shown } from '../bench.ts'
+import { ownCpuSeconds } from '../cpu-time.ts'
+import { profiled } from '../profile.ts'
+
+const ORIGIN = { source: 'bench', ingestSiteId: 1 }
+const SITE = 1
+
+/** Log line → judged outcomes, beside a bare `JSON.parse` of the same event. Everything is in memory. */
+export const coreBench: Bench = {
+  name: 'core',
+  about: 'log line → judged outcome, 20 scenarios of 3 filters, 100 k members, beside JSON.parse of the same event',
+  run,
+}
+
+async function run({ scale, profile }: RunOptions): Promise<Measured> {
+  const small = scale === 'small'
+  const lineOptions: LineOptions = {
+    scenarios: 20,
+    members: small ? 1000 : 100_000,
+    startMs: Date.UTC(2026, 0, 5, 9),
+    stepMs: 1,
+  }
+  const count = small ? 2000 : 50_000
+  const passes = small ? 1 : 5
+  const lines = slicedLines(count, lineOptions)
+  const members = memberMap(lineOptions.members)
+  const addressed = scenarioSet(20, null)
+  const ofSite = scenarioSet(20, SITE)
+  const events = lines.map(line => eventOf(line))
+  const siteEvents = events.map(event => ({ ...event, scenarioId: undefined }))
+  const json = events.map(event => JSON.stringify(flat(event)))
+
+  /** Events per CPU-second of `passes` times all lines; `once` gives what it made, so that nothing is optimised away. */
+  const rateOf = (once: () => number, made: number) => async (): Promise<number> => {
+    const before = ownCpuSeconds()
+    for (let pass = 0; pass < passes; pass++) equal(once(), made)
+    return (count * passes) / (ownCpuSeconds() - before)
+  }
+  const expected = [...expectedCounts(0, count, lineOptions).values()]
+  const successes = expected.reduce((sum, { success }) => sum + success, 0)
+  const contenders = {
+    'JSON.parse of the event': rateOf(() => parseAll(json), count),
+    'line → record': rateOf(() => recordsOf(lines), count),
+    'line → event': rateOf(() => eventsOfAll(lines), count),
+    'line → outcome, one scenario asked': rateOf(() => judgeAll(lines, addressed, members), successes),
+    'event → 20 outcomes, all of a site asked': rateOf(() => judgeEvents(siteEvents, ofSite, members), 20 * count),
+  }
+  for (const contender of Object.values(contenders)) await contender()
+  const { result: rates, hotspots } = await profiled(profile, () => inTurns(small ? 1 : 5, contenders))
+
+  const parse = rates['JSON.parse of the event']?.median as number
+  const whole = rates['line → outcome, one scenario asked']?.median as number
+  return {
+    rows: Object.entries(rates).map(([what, { median, low, high }]) => ({
+      what,
+      figures: {
+        'events/CPU-s': shown(median),
+        band: `${shown(low)} – ${shown(high)}`,
+        'µs each': (1e6 / median).toFixed(2),
+        '× JSON.parse': (parse / median).toFixed(2),
+      },
+    })),
+    verdicts: [
+      atLeast('line → judged outcome', 200_000, whole, 'events/CPU-s'),
+      atMost('its time', 4, parse / whole, '× JSON.parse'),
+    ],
+    ...(hotspots && { hotspots }),
+  }
+}
+
+/** As the tailer gives them: slices of one text a 256 KiB batch, not strings of their own. */
+function slicedLines(count: number, options: LineOptions): string[] {
+  const lines: string[] = []
+  for (let from = 0; from < count; from += 500) {
+    const batch = Array.from({ length: Math.min(500, count - from) }, (_, i) => accessLine(from + i, options))
+    const text = Buffer.from(batch.join('\n'), 'latin1').toString('latin1')
+    let start = 0
+    for (const { length } of batch) {
+      lines.push(text.slice(start, start + length))
+      start += length + 1
+    }
+  }
+  return lines
+}
+
+function memberMap(count: number): Map<string, Member> {
+  const [head = '', ...rows] = memberCsv(count).trimEnd().split('\n')
+  const [, ...names] = head.split(',')
+  return new Map(
+    rows.map(row => {
+      const [id = '', ...values] = row.split(',')
+      return [id, Object.fromEntries(names.map((name, i) => [name, values[i] ?? '']))]
+    }),
+  )
+}
+
+function scenarioSet(count: number, siteId: number | null): ScenarioSet {
+  const scenarios = benchScenarios(count).map((raw): Scenario => {
+    const parsed = parseScenario({ ...raw, site_id: siteId })
+    if (!parsed.ok) throw new Error(parsed.faults.join('\n'))
+    return parsed.scenario
+  })
+  return createScenarioSet(scenarios, { memberColumns: new Set(['age', 'gender']), timezone: 'UTC' })
+}
+
+function eventOf(line: string): Event {
+  const record = parseLogLine(line)
+  if ('rejected' in record) throw new Error(`${record.rejected}: ${line}`)
+  const events = eventsOf(record, { ...ORIGIN, position: 0 })
+  if ('rejected' in events || events.length !== 1) throw new Error(`one event expected of ${line}`)
+  const [event] = events as [Event]
+  if ('rejected' in event) throw new Error(`${event.rejected}: ${line}`)
+  return event
+}
+
+/** The event as a JSON log would have it: one flat object. */
+function flat({ params, ...rest }: Event): object {
+  const fields: Record<string, string> = {}
+  for (let i = 0; i + 1 < params.length; i += 2) fields[params[i] as string] = params[i + 1] as string
+  return { ...rest, ...fields }
+}
+
+function parseAll(json: readonly string[]): number {
+  let made = 0
+  for (const text of json) if ((JSON.parse(text) as Event).eventId.length > 0) made++
+  return made
+}
+
+function recordsOf(lines: readonly string[]): number {
+  let made = 0
+  for (const line of lines) if (!('rejected' in parseLogLine(line))) made++
+  return made
+}
+
+function eventsOfAll(lines: readonly string[]): number {
+  let made = 0
+  for (const line of lines) if (eventOf(line).eventId.length > 0) made++
+  return made
+}
+
+/** What the filter does with a line, without reading and writing. Gives the number of successes. */
+function judgeAll(lines: readonly string[], scenarios: ScenarioSet, members: ReadonlyMap<string, Member>): number {
+  const window = new DuplicateWindow({ windowMs: 86_400_000, maxIds: 4_000_000 })
+  const hash = new Uint32Array(2)
+  let successes = 0
+  for (const line of lines) {
+    const event = eventOf(line)
+    const judges = scenarios.judgesOf(event)
+    if (typeof judges === 'string') continue
+    hashEventId(event.eventId, hash)
+    if (window.seen(hash[0] as number, hash[1] as number, event.receivedAt)) continue
+    const member = event.memberId === undefined ? undefined : members.get(event.memberId)
+    for (const outcome of judge(event, member, judges)) successes += outcome.success
+  }
+  return successes
+}
+
+function judgeEvents(events: readonly Event[], scenarios: ScenarioSet, members: ReadonlyMap<string, Member>): number {
+  let made = 0
+  let last: Outcome | undefined
+  for (const event of events) {
+    const judges = scenarios.judgesOf(event)
+    if (typeof judges === 'string') continue
+    const outcomes = judge(event, members.get(event.memberId ?? ''), judges)
+    made += outcomes.length
+    last = outcomes.at(-1)
+  }
+  equal(last?.eventId, events.at(-1)?.eventId)
+  return made
+}

@@ -1,0 +1,162 @@
+import { Counters, MAX_CLOCK_LEAD_MS } from '@headwater/core'
+import type { Logger } from 'pino'
+import { openArchive } from './archive-query.ts'
+import type { ArchiveReader } from './archive-reader.ts'
+import { CommittedPositions } from './committed-positions.ts'
+import { ProcessorError } from './errors.ts'
+import type { SegmentLog } from './logs/segment-log.ts'
+import type { FileStore, PartitionId, SinkPosition, StatsStore } from './ports.ts'
+import { type ArchiveOwner, startOf } from './sinks/archive-path.ts'
+import { archivedUpTo } from './sinks/archive-resume.ts'
+
+export interface RebuildStatsOptions {
+  /** The archive's folder, for SQL. */
+  archiveDir: string
+  /** The same folder as a file store. */
+  files: FileStore
+  /** The logs between the stages, held by this process (see the data folder's lock). Nothing is appended. */
+  segments: Pick<SegmentLog, 'oldest' | 'end' | 'to'>
+  store: StatsStore
+  /** `state/positions`: what the stats reader has committed there goes back together with its counters. */
+  positionsDir: string
+  /** Of the stats reader. Default `stats`. */
+  group?: string
+  log: Logger
+  /** Called after each handful of files. */
+  onProgress?: (progress: RebuildProgress) => void
+}
+
+export interface RebuildProgress {
+  /** Rows counted. */
+  rows: number
+  /** Bytes of Parquet that are done, and of all there is. */
+  doneBytes: number
+  totalBytes: number
+}
+
+/** What a rebuild came to. */
+export interface RebuiltStats {
+  counters: Counters
+  rows: number
+  files: number
+  /** Where the next start goes on counting: behind the last archived record. */
+  at: SinkPosition
+  /** Records of the log that the archive has not yet: the next start counts them. An upper bound, as offsets may have gaps. */
+  toBeCounted: number
+  /** Records that are neither in the archive nor in the log any more: in no counter. An upper bound, too. */
+  lost: number
+  /** Whether the log ends before what the archive has, by the position of the input. */
+  logIsBehind: boolean
+}
+
+const PARTITION: PartitionId = 0
+const OWNER: ArchiveOwner = { table: 'scenario_log', log: 'scenario-log', partition: PARTITION, generation: 0 }
+
+/** One query takes this many files or bytes: enough to be quick, few enough that progress shows. */
+const FILES_A_QUERY = 64
+const BYTES_A_QUERY = 16 * 1024 * 1024
+/** Of one such query. */
+const DEADLINE_MS = 600_000
+/** The live chart's bucket, the finest there is: rows of one are counted together. */
+const BUCKET_MS = 5_000
+
+/**
+ * Counters anew, from the archive's outcomes, and stored in place of what the store holds: the totals are its rows, the
+ * position and order key its end, so that the next start counts exactly what the archive has not. Retention keeps in the
+ * log what any sink has not passed, so that is all there. Time buckets go by `date` as ever; a `date` that leads its
+ * arrival by more than `MAX_CLOCK_LEAD_MS` is counted at the end of the hour it arrived in, as only that is known.
+ *
+ * Reads first and stores last: killed in between, it has changed no counter. Rejects with ARCHIVE_DAMAGED when a file
+ * cannot be read, and as the store does.
+ */
+export async function rebuildStats(options: RebuildStatsOptions): Promise<RebuiltStats> {
+  const { files, segments, store, log } = options
+  const before = await store.load(PARTITION)
+  const archived = await archivedUpTo(files, OWNER, Date.now())
+  const { counters, rows, files: read } = await countArchive(options)
+
+  const oldest = segments.oldest('scenario-log')
+  const end = segments.end('scenario-log')
+  const at: SinkPosition = archived ?? { position: oldest, order: undefined }
+  const committed = new CommittedPositions({ dir: options.positionsDir, group: options.group ?? 'stats', log })
+  await committed.load()
+  // Before the counters: from now on retention keeps what they will need.
+  committed.note(PARTITION, at.position)
+  await committed.flush()
+  await store.apply(PARTITION, before?.at.position, at, counters)
+  return {
+    counters,
+    rows,
+    files: read,
+    at,
+    toBeCounted: Math.max(0, end - Math.max(at.position, oldest)),
+    lost: Math.max(0, oldest - at.position),
+    logIsBehind: (at.order?.position ?? -1) >= (segments.to ?? 0),
+  }
+}
+
+async function countArchive(
+  options: RebuildStatsOptions,
+): Promise<{ counters: Counters; rows: number; files: number }> {
+  const found = (await options.files.list(OWNER.table)).filter(({ path }) => startOf(OWNER, path) !== undefined)
+  const totalBytes = found.reduce((sum, { bytes }) => sum + bytes, 0)
+  const counters = new Counters()
+  let rows = 0
+  let doneBytes = 0
+  const archive = await openArchive({ archiveDir: options.archiveDir, deadlineMs: DEADLINE_MS })
+  try {
+    for (let next = 0; next < found.length; ) {
+      const some: string[] = []
+      let bytes = 0
+      for (; next < found.length && some.length < FILES_A_QUERY && bytes < BYTES_A_QUERY; next++) {
+        const file = found[next]!
+        some.push(`${options.archiveDir}/${file.path}`)
+        bytes += file.bytes
+      }
+      rows += await countFiles(archive, some, counters)
+      doneBytes += bytes
+      options.onProgress?.({ rows, doneBytes, totalBytes })
+    }
+  } finally {
+    archive.close()
+  }
+  return { counters, rows, files: found.length }
+}
+
+async function countFiles(archive: ArchiveReader, paths: readonly string[], counters: Counters): Promise<number> {
+  let rows = 0
+  try {
+    const answer = await archive.query(sqlOf(paths, Date.now()))
+    for await (const chunk of answer.rows)
+      for (const row of chunk) {
+        const [scenarioId, judgingVersion, success, date, count] = row as [number, number, 0 | 1, number, number]
+        const outcome = { scenarioId, judgingVersion, success, date }
+        for (let n = 0; n < count; n++) counters.add(outcome)
+        rows += count
+      }
+  } catch (cause) {
+    throw new ProcessorError(
+      'ARCHIVE_DAMAGED',
+      'an archive file cannot be read; the counters are as they were. Move the file out of the archive and begin again, ' +
+        `and its rows are not counted. Found: ${cause instanceof Error ? cause.message : String(cause)}.`,
+      { cause },
+    )
+  }
+  return rows
+}
+
+/** Rows by scenario, judging version, success and bucket, each with its latest time. `day` and `hour` are the folders' names. */
+function sqlOf(paths: readonly string[], now: number): string {
+  const list = paths.map(path => `'${path.replace(/[*?[]/g, '[$&]').replaceAll("'", "''")}'`).join(', ')
+  return `
+    WITH outcome AS (
+      SELECT scenario_id, judging_version, success, epoch_ms(date) AS happened,
+             least(epoch_ms(day) + (hour + 1) * 3600000 - 1, ${now}) AS arrived
+      FROM read_parquet([${list}], hive_partitioning = true, hive_types = {'day': DATE, 'hour': INTEGER})
+    ), timed AS (
+      SELECT *, CASE WHEN happened <= arrived + ${MAX_CLOCK_LEAD_MS} THEN happened ELSE arrived END AS counted_at
+      FROM outcome
+    )
+    SELECT scenario_id, judging_version, success, max(counted_at), count(*)
+    FROM timed GROUP BY scenario_id, judging_version, success, counted_at // ${BUCKET_MS}`
+}

@@ -1,0 +1,43 @@
+import type { BrowserContext, Page } from 'playwright-core'
+import { chromiumPath, startChromium } from './browser.ts'
+import type { Engine, EnginePage, EngineVisitor, InstalledEngine } from './engine.ts'
+
+/** Blink, by playwright-core and the DevTools protocol. */
+export function chromiumEngine(): InstalledEngine {
+  return { name: 'chromium', missing: chromiumPath() ? undefined : 'not installed (Debian: chromium)', start }
+}
+
+async function start(): Promise<Engine> {
+  const { browser, close } = await startChromium()
+  return {
+    name: 'chromium',
+    version: browser.version(),
+    newVisitor: async () => chromiumVisitor(await browser.newContext({ viewport: { width: 1280, height: 800 } })),
+    close,
+  }
+}
+
+/** The same verbs over a context of playwright's, for suites that also need its own. */
+export function chromiumVisitor(context: BrowserContext): EngineVisitor {
+  return { newPage: async () => chromiumPage(await context.newPage()), close: () => context.close() }
+}
+
+/** The same verbs over a page of playwright's. */
+export function chromiumPage(page: Page): EnginePage {
+  return {
+    goto: async url => void (await page.goto(url)),
+    evaluate: expression => page.evaluate(expression),
+    click: selector => page.click(selector, { noWaitAfter: true }),
+    reload: async () => void (await page.reload()),
+    back: async () => void (await page.goBack()),
+    forward: async () => void (await page.goForward()),
+    close: () => page.close({ runBeforeUnload: false }),
+    async crash() {
+      const session = await page.context().newCDPSession(page)
+      const crashed = page.waitForEvent('crash')
+      // Never answered: who would.
+      session.send('Page.crash').catch(() => {})
+      await crashed
+    },
+  }
+}
