@@ -44,7 +44,7 @@ const inner =
   /^(later|visible|online|subscribe|subscribeClicks|cookiesEnabled|automated|gpcSignal|dntSignal|resolution|randomBytes|exclusively|transport|storage|cookies|lifecycle|navigationPort|beacon|retryAfterMs|mayStore|secure|isNew|forget|settle|seen|stored|urgent|events|identify|clock|page)$/
 
 const minify = terser({
-  mangle: { properties: { regex: inner } },
+  mangle: { properties: { regex: inner, builtins: true } },
   ecma: 2022,
   module: true,
   compress: { passes: 3, unsafe_arrows: true, pure_getters: true },

@@ -185,7 +185,7 @@ export async function startEmbedded(config: Config, log: Logger): Promise<Embedd
   const readers = { source, stats: statsReader, event_log: events.from, scenario_log: outcomes.from }
   for (const [name, { health }] of Object.entries(readers)) gateway.health?.addCheck(() => pausedSentence(name, health))
 
-  // Run: sinks are stopped after the source, so that they read what it wrote last.
+  // Run: sinks begin before the source and are stopped after it, so that they read all that it writes.
   const stopSource = new AbortController()
   const stopSinks = new AbortController()
   const stopRest = new AbortController()
@@ -195,13 +195,13 @@ export async function startEmbedded(config: Config, log: Logger): Promise<Embedd
     { prunables: [source, segments], keepMs: Math.max(config.log.keepMs, config.dedup.windowMs), log },
     stopRest.signal,
   )
-  const sourceRun = source.run(filter, stopSource.signal)
   const sinkRuns = [
     statsReader.run(stats, stopSinks.signal),
     events.from.run(events.sink, stopSinks.signal),
     outcomes.from.run(outcomes.sink, stopSinks.signal),
     deadLetterReader.run(deadLetters, stopSinks.signal),
   ]
+  const sourceRun = source.run(filter, stopSource.signal)
   const failure = new Promise<never>((_, reject) => {
     for (const run of [sourceRun, ...sinkRuns]) run.catch(reject)
   })

@@ -134,8 +134,15 @@ async function run(): Promise<void> {
     await program.parseAsync()
   } catch (error) {
     if (error instanceof CommanderError) console.error(error.message)
-    else if (error instanceof Error && 'code' in error) console.error(error.message)
-    else console.error(error)
+    else if (error instanceof Error && 'code' in error) {
+      console.error(error.message)
+      // The gateway does not know by which settings it got its ports.
+      if (error.code === 'LISTEN_FAILED')
+        console.error(
+          'Another program listens there, or this user may not open the port. Choose another one, such as ' +
+            '--set gateway.port=9000 or --set metrics.port=9465; 0 takes any free one.',
+        )
+    } else console.error(error)
     process.exitCode = 1
   }
 }

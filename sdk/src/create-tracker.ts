@@ -1,3 +1,4 @@
+import { allPlugins } from './all-plugins.ts'
 import { browserPorts } from './browser/browser-ports.ts'
 import type { TrackerOptions } from './options.ts'
 import { startTracker, type Tracker } from './tracker.ts'
@@ -21,7 +22,7 @@ const silent: Tracker = {
  */
 export function createTracker(options: TrackerOptions): Tracker {
   try {
-    if (typeof document !== 'undefined') return startTracker(options, browserPorts())
+    if (typeof document !== 'undefined') return startTracker(options, browserPorts(), allPlugins(options.plugins ?? []))
   } catch (error) {
     if (options?.debug) console.warn('headwater:', error)
   }

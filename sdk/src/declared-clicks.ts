@@ -1,4 +1,4 @@
-import type { ClickedElement } from './ports.ts'
+import type { PageElement } from './ports.ts'
 import type { EventOptions } from './tracked-event.ts'
 
 /** The arguments of `event()` that a click stands for. */
@@ -8,7 +8,7 @@ export type DeclaredClick = [category: string, action: string, name: string | un
  * The click that the innermost element with `data-hw-event` declares, or `undefined`. `path` is `event.composedPath()`,
  * innermost first: it reaches through nested elements and open shadow trees, where `closest` ends at the root.
  */
-export function declaredClick(path: readonly ClickedElement[]): DeclaredClick | undefined {
+export function declaredClick(path: readonly PageElement[]): DeclaredClick | undefined {
   for (const { dataset } of path) {
     const category = dataset?.hwEvent
     if (category) {

@@ -1,4 +1,5 @@
 import type { PageKeyOptions } from './page-key.ts'
+import type { Plugin } from './plugin.ts'
 
 /** `pending` sends and stores nothing and holds events in memory; `denied` forgets them and erases what was stored. */
 export type ConsentState = 'granted' | 'pending' | 'denied'
@@ -29,6 +30,8 @@ export interface TrackerOptions {
   spa?: boolean | PageKeyOptions
   /** Reports clicks on elements with `data-hw-event`. Default true. */
   clicks?: boolean
+  /** What the tracker does beside: `[links(), scroll()]`, each from a module of its own. Default none. */
+  plugins?: readonly Plugin[]
   /** Prints to the console what goes wrong. Default false: nothing is ever printed. */
   debug?: boolean
 }

@@ -54,9 +54,24 @@ export function createOutbox({ clock, transport, lifecycle, randomBytes }: Ports
   /** Set while the pause after a failed attempt lasts. */
   let pause: Stop | undefined
   const flushed: (() => void)[] = []
+  let leaving: Promise<void> | undefined
 
   const without = (events: QueuedEvent[], gone: QueuedEvent[]): QueuedEvent[] =>
     events.filter(event => !gone.includes(event))
+
+  /** What is not acknowledged is left with the browser in case the page dies; once for all changes of one turn. */
+  const leave = (): void => {
+    leaving ??= Promise.resolve().then(() => {
+      leaving = undefined
+      const requests: Batch[] = []
+      for (let tail = [...inFlight, ...waiting]; tail.length; ) {
+        const batch = nextBatch(tail, clock.now(), MAX_BATCH_CHARS)
+        requests.push(batch)
+        tail = without(tail, batch.events)
+      }
+      transport.leave(requests)
+    })
+  }
 
   const send = ({ events, url, body }: Batch): void => {
     waiting = without(waiting, events)
@@ -103,6 +118,7 @@ export function createOutbox({ clock, transport, lifecycle, randomBytes }: Ports
       overdue = waiting.length
     }
     if (!inFlight.length) for (const resolve of flushed.splice(0)) resolve()
+    leave()
   }
 
   /** By `sendBeacon`, halving what it refuses; what it refuses alone goes by `fetch` and into storage. */
@@ -122,6 +138,7 @@ export function createOutbox({ clock, transport, lifecycle, randomBytes }: Ports
         send(batch)
       }
     }
+    leave()
   }
 
   return {
@@ -130,6 +147,7 @@ export function createOutbox({ clock, transport, lifecycle, randomBytes }: Ports
       const now = clock.now()
       if (!waiting.length) waitingSince = now
       waiting.push(event)
+      leave()
       if (waiting.length > MAX_WAITING) waiting.sort(byWorth).pop()
       if (!lifecycle.visible()) hide()
       else if (urgent || waiting.length > MAX_WAITING_VISIBLE) pump()
@@ -157,6 +175,7 @@ export function createOutbox({ clock, transport, lifecycle, randomBytes }: Ports
       waiting = []
       inFlight = []
       handed = []
+      leave()
     },
     stop() {
       timer?.()

@@ -22,6 +22,8 @@ export interface PluginHost {
   mayStore(): boolean
   /** Listens to an event of the window or anything in it until the tracker is destroyed. The handler may throw. */
   on(name: string, handler: (event: PageEvent) => void): void
+  /** The same work, which now never throws and does nothing once the tracker is destroyed. */
+  safely<Args extends unknown[]>(work: (...args: Args) => void): (...args: Args) => void
   /** Prints to the console when `debug` is on. */
   warn(...what: unknown[]): void
 }

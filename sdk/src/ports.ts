@@ -40,13 +40,43 @@ export interface Page {
   /** Global Privacy Control, https://privacycg.github.io/gpc-spec/ */
   globalPrivacyControl: boolean
   doNotTrack: boolean
-  /** Each click, however it was made (keyboard too), as the elements it passed, innermost first. */
-  subscribeClicks(listener: (path: readonly ClickedElement[]) => void): Stop
+  /** Listens on the window, in the capture phase: sees every event of the page, also those the page stops. */
+  on(name: string, handler: (event: PageEvent) => void): Stop
 }
 
-/** What is looked at of an element. */
-export interface ClickedElement {
+/** What is looked at of a DOM event; all is optional, because a page may dispatch anything under any name. */
+export interface PageEvent {
+  target?: unknown
+  /** 0 the main button, 1 the middle one. */
+  button?: number
+  /** Of a CustomEvent. */
+  detail?: unknown
+  /** Of an ErrorEvent. */
+  message?: string
+  filename?: string
+  lineno?: number
+  colno?: number
+  /** Of an unhandled rejection. */
+  reason?: unknown
+  /** The elements that it passes, innermost first, through open shadow trees too. */
+  composedPath(): readonly PageElement[]
+}
+
+/** What is looked at of an element; document and window, which end a path, have none of it. */
+export interface PageElement {
   dataset?: Readonly<Record<string, string | undefined>>
+  tagName?: string
+  id?: string
+  className?: unknown
+  textContent?: string | null
+  /** Absolute. An object for links in SVG. */
+  href?: unknown
+  name?: unknown
+  matches?(selector: string): boolean
+  closest?(selector: string): PageElement | null
+  getAttribute?(name: string): string | null
+  hasAttribute?(name: string): boolean
+  querySelector?(selector: string): PageElement | null
 }
 
 /**
@@ -98,4 +128,6 @@ export interface Transport {
   request(url: string, body: string): Promise<Answer>
   /** `sendBeacon`. True when the browser has taken it over, which says nothing about its arrival. */
   beacon(url: string, body: string): boolean
+  /** Leaves these with the browser, to be sent when the page ends however it ends; replaces what was left before. */
+  leave(requests: readonly { url: string; body: string }[]): void
 }

@@ -4,7 +4,8 @@ import { MAX_HELD } from './limits.ts'
 import type { ConsentState, TrackerOptions } from './options.ts'
 import { createOutbox } from './outbox.ts'
 import { watchPageViews } from './page-views.ts'
-import type { Ports } from './ports.ts'
+import type { Plugin, PluginMoment } from './plugin.ts'
+import type { Moment, PageEvent, Ports, Stop } from './ports.ts'
 import { randomText } from './random-ids.ts'
 import { createStoredEvents } from './stored-events.ts'
 import type { EventOptions, TrackOptions } from './tracked-event.ts'
@@ -42,11 +43,13 @@ export interface Tracker {
 /** Stored events of earlier visits are looked for when the page has had time to start. */
 const REPLAY_AFTER_MS = 1_000
 
-/** The tracker over its ports; `createTracker` brings the browser's. Throws when `options` or the page make no sense. */
-export function startTracker(options: TrackerOptions, ports: Ports): Tracker {
+/**
+ * The tracker over its ports; `createTracker` brings the browser's. `plugin`: all of them as one, see `all-plugins.ts`;
+ * where none is given its hooks vanish from the bundle. Throws when `options` or the page make no sense.
+ */
+export function startTracker(options: TrackerOptions, ports: Ports, plugin?: Plugin): Tracker {
   const { clock, page, lifecycle } = ports
   const {
-    siteId = 1,
     gpc = 'cookieless',
     dnt = 'ignore',
     autoPageview = true,
@@ -56,7 +59,8 @@ export function startTracker(options: TrackerOptions, ports: Ports): Tracker {
   } = options
   const endpoint = options.endpoint.replace(/\/+$/, '')
   const signals = [page.globalPrivacyControl && gpc, page.doNotTrack && dnt]
-  const cookieless = options.cookieless || signals.includes('cookieless')
+  /** Asked anew each time: the Matomo layer changes its options. */
+  const cookieless = (): boolean | undefined => options.cookieless || signals.includes('cookieless')
 
   let consent: ConsentState = signals.includes('off') ? 'denied' : (options.consent ?? 'granted')
   let member = options.memberId
@@ -69,7 +73,7 @@ export function startTracker(options: TrackerOptions, ports: Ports): Tracker {
   let live = true
   let started = false
 
-  const mayStore = (): boolean => !cookieless && consent === 'granted'
+  const mayStore = (): boolean => !cookieless() && consent === 'granted'
   const stored = createStoredEvents(ports, mayStore)
   const outbox = createOutbox(ports, stored)
   const visitor = createVisitor(ports, {
@@ -79,6 +83,10 @@ export function startTracker(options: TrackerOptions, ports: Ports): Tracker {
   })
   const pageLoadId = randomText(ports.randomBytes, 8)
 
+  const warn = (...what: unknown[]): void => {
+    if (debug) console.warn('headwater:', ...what)
+  }
+
   /** Nothing of ours may stop the page's own code. */
   const safely =
     <Args extends unknown[]>(work: (...args: Args) => void) =>
@@ -86,9 +94,15 @@ export function startTracker(options: TrackerOptions, ports: Ports): Tracker {
       try {
         if (live) work(...args)
       } catch (error) {
-        if (debug) console.warn('headwater:', error)
+        warn(error)
       }
     }
+
+  const tell = (moment: PluginMoment, params: TrackedParams = {}): void => watch?.(moment, params)
+  const stops: Stop[] = []
+  const on = (name: string, handler: (event: PageEvent) => void): void => {
+    stops.push(page.on(name, safely(handler)))
+  }
 
   /**
    * Names, order and encoding are Matomo's; ours (`hw_`) follow. Written out, because the minifier does not fold names
@@ -101,14 +115,14 @@ export function startTracker(options: TrackerOptions, ports: Ports): Tracker {
     const id = randomText(ports.randomBytes, 22)
     const params: TrackedParams = {
       ...own,
-      idsite: siteId,
+      idsite: options.siteId ?? 1,
       rec: 1,
       h: time.getHours(),
       m: time.getMinutes(),
       s: time.getSeconds(),
       url: viewUrl ?? page.url(),
       urlref: viewReferrer,
-      memberId: cookieless ? '' : (memberId ?? member),
+      memberId: cookieless() ? '' : (memberId ?? member),
       _id: '',
       _idn: 0,
       send_image: 0,
@@ -124,6 +138,7 @@ export function startTracker(options: TrackerOptions, ports: Ports): Tracker {
       // Again, for what is given counts more than what is found.
       ...own,
     }
+    tell('event', params)
     const finish = (): void => {
       const [visitorId, isNew] = visitor.identify()
       params._id = visitorId
@@ -141,6 +156,7 @@ export function startTracker(options: TrackerOptions, ports: Ports): Tracker {
     viewId = randomText(ports.randomBytes, 6)
     viewUrl = url
     viewReferrer = referrer ?? views.seen()
+    tell('view')
     record({ action_name: title ?? page.title() }, { scenarioId, urgent })
   }
 
@@ -167,35 +183,31 @@ export function startTracker(options: TrackerOptions, ports: Ports): Tracker {
     })
   }
 
-  const stopLifecycle = lifecycle.subscribe(
-    safely(moment => {
-      if (moment === 'hide') {
-        views.settle()
-        outbox.hide()
-      } else {
-        if (moment === 'restore' && autoPageview) pageview()
-        arrive()
-        outbox.show(moment === 'online')
-      }
-    }),
-  )
-  const stopClicks =
-    clicks &&
-    page.subscribeClicks(
-      safely(path => {
-        const click = declaredClick(path)
-        if (click) event(...click)
-      }),
-    )
+  const turn = (moment: Moment): void => {
+    if (moment === 'hide') {
+      views.settle()
+      tell(moment)
+      outbox.hide()
+    } else {
+      if (moment === 'restore' && autoPageview) pageview()
+      tell(moment)
+      arrive()
+      outbox.show(moment === 'online')
+    }
+  }
+  stops.push(lifecycle.subscribe(safely(turn)), views.stop, outbox.stop)
+  if (clicks)
+    on('click', happened => {
+      const click = declaredClick(happened.composedPath())
+      if (click) event(...click)
+    })
 
   const event = (category: string, action: string, name?: string, { value, ...target }: EventOptions = {}): void => {
     if (!category) return
     record({ e_c: category, e_a: action, e_n: name, e_v: value, ca: 1 }, target)
   }
 
-  safely(arrive)()
-
-  return {
+  const tracker: Tracker = {
     pageview: safely(pageview),
     event: safely(event),
     track: safely((params, target = {}) => record(params, target)),
@@ -216,13 +228,12 @@ export function startTracker(options: TrackerOptions, ports: Ports): Tracker {
     }),
     flush: outbox.flush,
     destroy: safely(() => {
-      views.settle()
-      outbox.hide()
+      turn('hide')
       live = false
-      stopLifecycle()
-      if (stopClicks) stopClicks()
-      views.stop()
-      outbox.stop()
+      for (const stop of stops) stop()
     }),
   }
+  const watch = plugin?.(tracker, { ports, visitor, mayStore, on, safely, warn })
+  safely(arrive)()
+  return tracker
 }

@@ -1,4 +1,4 @@
-import type { Answer, ClickedElement, Moment, Ports } from '../src/ports.ts'
+import type { Answer, Moment, PageElement, PageEvent, Ports } from '../src/ports.ts'
 import { eventsIn, type ReceivedEvent } from './received-events.ts'
 
 /** What the tracker asked the transport for. */
@@ -29,7 +29,11 @@ export interface FakePage {
   fire(moment: Moment): void
   /** Goes to another address as `pushState` does. */
   navigate(url: string): void
-  click(...path: ClickedElement[]): void
+  /** An event of the window: `page.emit('submit', { target: form })`. */
+  emit(name: string, event?: Partial<PageEvent>): void
+  click(...path: PageElement[]): void
+  /** What is left with the browser for a page that dies. */
+  left: readonly { url: string; body: string }[]
   /** Everything sent so far, as events. */
   events(): ReceivedEvent[]
   /** Timers that are still set. */
@@ -44,7 +48,7 @@ export function fakePage(over: Partial<Ports['page']> = {}): FakePage {
   const timers = new Map<object, { due: number; task: () => void }>()
   const moments = new Set<(moment: Moment) => void>()
   const navigations = new Set<() => void>()
-  const clicks = new Set<(path: readonly ClickedElement[]) => void>()
+  const handlers = new Map<string, Set<(event: PageEvent) => void>>()
   const subscribe =
     <Listener>(listeners: Set<Listener>) =>
     (listener: Listener) => {
@@ -58,6 +62,7 @@ export function fakePage(over: Partial<Ports['page']> = {}): FakePage {
 
   const page: FakePage = {
     sent: [],
+    left: [],
     cookies: new Map(),
     stored: new Map(),
     answer: { status: 204, retryAfterMs: 0 },
@@ -89,9 +94,10 @@ export function fakePage(over: Partial<Ports['page']> = {}): FakePage {
       page.url = new URL(url, page.url).href
       for (const listener of navigations) listener()
     },
-    click(...path) {
-      for (const listener of clicks) listener(path)
+    emit(name, event) {
+      for (const handler of handlers.get(name) ?? []) handler({ composedPath: () => [], ...event })
     },
+    click: (...path) => page.emit('click', { button: 0, target: path[0], composedPath: () => path }),
     events: () =>
       page.sent.flatMap(({ url, body, by }) =>
         eventsIn({ method: by, target: url.replace('https://collect.example', ''), body, headers: {} }),
@@ -115,7 +121,11 @@ export function fakePage(over: Partial<Ports['page']> = {}): FakePage {
         automated: false,
         globalPrivacyControl: false,
         doNotTrack: false,
-        subscribeClicks: subscribe(clicks),
+        on(name, handler) {
+          const listeners = handlers.get(name) ?? new Set()
+          handlers.set(name, listeners)
+          return subscribe(listeners)(handler)
+        },
         ...over,
       },
       lifecycle: { visible: () => page.visible, online: () => page.online, subscribe: subscribe(moments) },
@@ -143,6 +153,9 @@ export function fakePage(over: Partial<Ports['page']> = {}): FakePage {
           if (!page.takesBeacon(body.length)) return false
           page.sent.push({ by: 'beacon', url, body })
           return true
+        },
+        leave(requests) {
+          page.left = requests
         },
       },
       randomBytes: count =>

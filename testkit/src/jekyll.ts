@@ -38,7 +38,7 @@ export interface JekyllBuild {
   destination: string
   /** `JEKYLL_ENV`. */
   environment: 'development' | 'production'
-  /** Configuration files that come after `_config.yml`; their keys win, whole. */
+  /** Configuration files laid over `_config.yml`, key by key. */
   configs?: readonly string[]
 }
 

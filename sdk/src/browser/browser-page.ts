@@ -1,4 +1,4 @@
-import type { ClickedElement, Page } from '../ports.ts'
+import type { Page, PageEvent } from '../ports.ts'
 import { listen } from './listen.ts'
 
 /** Read once where it does not change. */
@@ -13,6 +13,6 @@ export function browserPage(): Page {
     automated: webdriver,
     globalPrivacyControl: !!(navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl,
     doNotTrack: doNotTrack === '1',
-    subscribeClicks: listener => listen(document, 'click', event => listener(event.composedPath() as ClickedElement[])),
+    on: (name, handler) => listen(window, name, event => handler(event as unknown as PageEvent)),
   }
 }
