@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type HeadwaterProcess, runHeadwater, type Settings, startHeadwater } from './headwater-process.ts'
 import { type SeededRandom, seededRandom } from './seeded-random.ts'
+import { until } from './until.ts'
 import { startVisitors } from './visitors.ts'
 
 /** What one round saw. All lists empty means: the promises held. */
@@ -66,6 +67,13 @@ export async function killRound(seed: number, kills: number): Promise<RoundResul
   }
   await pause(300)
   await visitors.stop()
+  // A good end reads on for some seconds only; what a slow machine has left by then would be read at the next start.
+  const last = server
+  await until(
+    'the log to be read to its end',
+    async () => ((await unreadBytes(last)) === 0 ? true : undefined),
+    120_000,
+  )
   const code = await server.stop()
   if (code !== 0) throw new Error(`headwater start ended with ${code} after SIGTERM:\n${server.output()}`)
 
@@ -101,6 +109,17 @@ export async function killRound(seed: number, kills: number): Promise<RoundResul
   if (isClean(result)) await rm(dir, { recursive: true })
   else console.error(`kept for a look: ${dir}`)
   return result
+}
+
+/** `headwater_tailer_lag_bytes`, twice the same a second apart: the gauge is renewed once a second. */
+async function unreadBytes(server: HeadwaterProcess): Promise<number> {
+  const lag = async () => {
+    const text = await (await fetch(`http://127.0.0.1:${server.ports.metrics}/metrics`)).text()
+    return Number(/^headwater_tailer_lag_bytes (\d+)$/m.exec(text)?.[1] ?? Number.NaN)
+  }
+  const before = await lag()
+  await pause(1100)
+  return Math.max(before, await lag())
 }
 
 /** Whether every promise held in a round that did something. */

@@ -129,7 +129,10 @@ class AccessLogFeed implements Feed<LineBatch> {
   }
 
   async end(position: Position): Promise<Position> {
-    const scan = await this.#scan()
+    return this.#endIn(await this.#scan(), position)
+  }
+
+  #endIn(scan: FolderScan, position: Position): Position {
     const last = this.#files.last
     let end = position
     if (last?.to !== undefined) {
@@ -144,10 +147,13 @@ class AccessLogFeed implements Feed<LineBatch> {
     return end
   }
 
-  /** Bytes of the file being read that are not read yet. */
+  /** Bytes of all files that are not read yet. */
   async lag(): Promise<number> {
-    const file = await this.#file?.stat().catch(() => undefined)
-    return file === undefined ? 0 : Math.max(0, file.size - this.#offset)
+    const position = this.#position
+    if (position < 0) return 0
+    // Not `#scan`: measuring must not put off the look for files that have grown.
+    const scan = await scanLogFolder(this.#options.path).catch(() => undefined)
+    return scan === undefined ? 0 : Math.max(0, this.#endIn(scan, position) - position)
   }
 
   wake(): void {
@@ -265,6 +271,12 @@ class AccessLogFeed implements Feed<LineBatch> {
     )
   }
 
+  /** Whether the extent's file still bears the live log's name. */
+  #isLive({ inode, device }: LogExtent): boolean {
+    const live = statSync(this.#options.path, { throwIfNoEntry: false })
+    return live?.ino === inode && live.dev === device
+  }
+
   /** What was not read of an extent is gone; `bytes` is how much, where that is known. */
   async #lose(extent: LogExtent, bytes: number | undefined): Promise<void> {
     const { log, metrics } = this.#options
@@ -323,7 +335,9 @@ class AccessLogFeed implements Feed<LineBatch> {
     if (read.kind !== 'lines') return undefined
     for (let i = 0; i < read.offsets.length; i++) read.offsets[i] = read.offsets[i]! + extent.base
     this.#options.metrics.bytes.inc(read.end - this.#offset)
-    this.#lingerUntil = read.full ? 0 : performance.now() + this.#options.lingerMs
+    // Only the live file may still grow towards a fuller batch; a rotated one is read to its end at once.
+    const mayGrow = !read.full && this.#isLive(extent)
+    this.#lingerUntil = mayGrow ? performance.now() + this.#options.lingerMs : 0
     // Whatever failed before: no position is handed out that the registry on disk could not find again.
     await this.#files.save()
     const from = this.#position
