@@ -28,7 +28,9 @@ export const configSchema = z.strictObject({
       z.strictObject({
         id: integer(1, 2 ** 31 - 1).describe('`idsite` of its events.'),
         name: text().describe('Shown to people.'),
-        hosts: list().default([]).describe('Host names that may report for it; empty: any.'),
+        hosts: list()
+          .default([])
+          .describe('Hosts of pages that may report for it, such as shop.example or *.shop.example; empty: any.'),
         timezone: timezone().optional().describe('Zone of its scenarios that name none.'),
       }),
       'must be a list of sites {id, name, hosts, timezone}',
@@ -48,6 +50,36 @@ export const configSchema = z.strictObject({
       ip: choice('full', 'truncated', 'none')
         .default('full')
         .describe('What of a visitor’s address reaches the log: all, without the last bytes, or nothing.'),
+      tls: z
+        .strictObject({
+          cert: text()
+            .optional()
+            .describe('Certificate file (PEM, with its chain): beacons come by https. Read again when it changes.'),
+          key: text().optional().describe('… and the file of its key.'),
+        })
+        .refine(tls => (tls.cert === undefined) === (tls.key === undefined), 'must have both cert and key, or neither')
+        .prefault({}),
+      limits: z
+        .strictObject({
+          perAddress: integer(0, 1_000_000)
+            .default(0)
+            .describe('Requests a second of one IPv4 address or IPv6 /64; beyond it 429. 0: no limit.'),
+          perSite: integer(0, 1_000_000)
+            .default(0)
+            .describe(
+              'Requests a second for one site of `sites`, and for all else together; beyond it 429. 0: no limit.',
+            ),
+          burstSeconds: integer(1, 3600)
+            .default(2)
+            .describe('After a pause, what so many seconds of these rates bring may come at once.'),
+          maxConnections: integer(0, 10_000_000)
+            .default(10_000)
+            .describe('Connections at a time; more are closed at once. 0: no limit.'),
+          requestTimeoutMs: integer(1000, 600_000)
+            .default(10_000)
+            .describe('Time for a request’s headers to arrive, and again for its body; beyond it 408.'),
+        })
+        .prefault({}),
     })
     .prefault({}),
   ingest: z
@@ -101,12 +133,17 @@ export const configSchema = z.strictObject({
       rollEveryMs: integer(100, DAY)
         .default(300_000)
         .describe('A Parquet file is published at the latest after this time,'),
-      rollRows: integer(1, 10_000_000).default(500_000).describe('… at this many rows,'),
+      rollRows: integer(1, 10_000_000).default(131_072).describe('… at this many rows,'),
       rollBytes: integer(1 << 16, 2 ** 31)
-        .default(128 * 2 ** 20)
+        .default(64 * 2 ** 20)
         .describe('… at this many bytes of records (before Parquet),'),
       rollIdleMs: integer(100, DAY).default(30_000).describe('… or when nothing new came for this long.'),
       codec: choice('zstd', 'snappy').default('zstd').describe('Compression of Parquet pages.'),
+      keepDays: integer(1, 36_500)
+        .optional()
+        .describe(
+          'Days (UTC, of arrival) behind today whose rows are kept; older ones are deleted. Default: for ever.',
+        ),
     })
     .prefault({}),
   deadLetters: z
@@ -114,6 +151,7 @@ export const configSchema = z.strictObject({
       maxBytesPerHour: integer(0, 2 ** 40)
         .default(64 * 2 ** 20)
         .describe('Raw bytes of dead letters kept an hour; beyond it they are only counted.'),
+      keepDays: integer(1, 36_500).default(30).describe('Days after which files of dead letters are deleted.'),
     })
     .prefault({}),
   console: z
