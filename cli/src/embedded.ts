@@ -14,10 +14,13 @@ import {
   type LogName,
   localFileStore,
   type ReaderHealth,
+  refuseLostState,
+  runArchiveRetention,
   runRetention,
   SegmentLog,
   segmentLogReader,
   segmentLogWriter,
+  settleArchive,
   stateFileStatsStore,
   statsSink,
 } from '@headwater/processor'
@@ -95,6 +98,9 @@ export async function startEmbedded(config: Config, log: Logger): Promise<Embedd
   const reader = (name: LogName, group: string) =>
     segmentLogReader({ segments, log: name, group, positionsDir, logger: log, metrics: metrics.logs })
 
+  const archiveFiles = localFileStore(folder.archive)
+  if (segments.to === undefined && !existsSync(state('log-files.json'))) await refuseLostState(archiveFiles)
+
   // source → filter
   const source = await accessLogSource({
     path: folder.accessLog,
@@ -119,7 +125,6 @@ export async function startEmbedded(config: Config, log: Logger): Promise<Embedd
   })
 
   // logs → sinks
-  const archiveFiles = localFileStore(folder.archive)
   const archive = async (table: 'event_log' | 'scenario_log', logName: LogName) => {
     const from = await reader(logName, `archive-${logName}`)
     const sink = archiveSink({
@@ -167,6 +172,10 @@ export async function startEmbedded(config: Config, log: Logger): Promise<Embedd
       frontEnd: config.gateway.front,
       trustedProxies: config.gateway.trustedProxies,
       ipMode: config.gateway.ip,
+      tls: tlsFiles(config),
+      limits: config.gateway.limits,
+      sites: config.sites,
+      ingestSiteId: config.ingest.siteId,
       sdkDir: sdkFolder(),
       log: {
         file: folder.accessLog,
@@ -182,6 +191,18 @@ export async function startEmbedded(config: Config, log: Logger): Promise<Embedd
   const readStats = async (): Promise<ScenarioStats> =>
     scenarioStats(await scenarios.list(), stats.read(), stats.lastMinute(Date.now()), scenarios.faults())
   gateway.health?.addRoute('/stats', async () => ({ body: JSON.stringify(await readStats()) }))
+  // `headwater forget` asks for it: what it must find has to be in files.
+  gateway.health?.addRoute('/archive/settle', async () => {
+    await settleArchive({
+      inputEnd: () => source.end(),
+      judged: () => segments.to,
+      sinks: [
+        { sink: events.sink, logEnd: () => segments.end('event-log') },
+        { sink: outcomes.sink, logEnd: () => segments.end('scenario-log') },
+      ],
+    })
+    return { body: '{"settled":true}\n' }
+  })
   const readers = { source, stats: statsReader, event_log: events.from, scenario_log: outcomes.from }
   for (const [name, { health }] of Object.entries(readers)) gateway.health?.addCheck(() => pausedSentence(name, health))
 
@@ -193,6 +214,14 @@ export async function startEmbedded(config: Config, log: Logger): Promise<Embedd
   members.watch(() => {}, stopRest.signal) // the filter sees the new state by itself
   const retention = runRetention(
     { prunables: [source, segments], keepMs: Math.max(config.log.keepMs, config.dedup.windowMs), log },
+    stopRest.signal,
+  )
+  const archiveRetention = runArchiveRetention(
+    {
+      archive: { dir: folder.archive, files: archiveFiles, keepDays: config.archive.keepDays, log },
+      deadLetters: { folder: folder.deadLetters, keepDays: config.deadLetters.keepDays },
+      log,
+    },
     stopRest.signal,
   )
   const sinkRuns = [
@@ -237,7 +266,7 @@ export async function startEmbedded(config: Config, log: Logger): Promise<Embedd
       stopSinks.abort()
       await Promise.all(sinkRuns)
       stopRest.abort()
-      await retention
+      await Promise.all([retention, archiveRetention])
       await segments.close()
       unlock()
     },
@@ -254,6 +283,10 @@ function pausedSentence(name: string, health: ReaderHealth): string | undefined 
   const { pausedSince } = health
   if (pausedSince === undefined || Date.now() - pausedSince < PAUSE_ALARM_MS) return undefined
   return `${name} has been paused for ${Math.round((Date.now() - pausedSince) / 1000)} s: a store is away.`
+}
+
+function tlsFiles({ gateway: { tls } }: Config): { cert: string; key: string } | undefined {
+  return tls.cert === undefined || tls.key === undefined ? undefined : { cert: tls.cert, key: tls.key }
 }
 
 /** Where the built script files of the SDK lie. */

@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 import { Command, CommanderError, Option } from 'commander'
 import { checkConfig, printConfig } from './commands/config.ts'
+import { doctor } from './commands/doctor.ts'
+import { type ForgetCommandOptions, forgetRows } from './commands/forget.ts'
 import { query } from './commands/query.ts'
 import { start } from './commands/start.ts'
 import { stats } from './commands/stats.ts'
@@ -27,6 +29,7 @@ Examples:
   $ headwater stats                                 how the scenarios do
   $ headwater query "SELECT count(*) FROM event_log"
   $ headwater config print --origins                what is set, and where it came from
+  $ headwater doctor                                what is wrong, and what to do
 
 Settings come from headwater.yaml, HEADWATER_… variables and flags, the later ones first: see "headwater config print".`,
   )
@@ -82,6 +85,39 @@ Examples:
   .action(async (sql: string, options: CommonOptions & { json?: boolean; csv?: boolean; timeout: number }) =>
     query(load(options), sql, options),
   )
+
+command('doctor', 'look at everything and say what is wrong and what to do; exit status 1 if something is')
+  .option('--archive', 'read the whole archive, too, and compare the counters with its rows')
+  .option('--json', 'print an array of findings {check, verdict, message, remedy}')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  $ headwater doctor                                works while "headwater start" runs, and when it does not
+  $ headwater doctor --archive                      after a restore, a crash of the machine or a full disk
+  $ headwater doctor --json | jq '.[] | select(.verdict != "ok")'`,
+  )
+  .action(async (options: CommonOptions & { json?: boolean; archive?: boolean }) =>
+    doctor(() => load(options), options),
+  )
+
+command('forget', 'remove a visitor or a member from the archive, and prove it; the server may run meanwhile')
+  .option('--visitor <_id>', 'the visitor: 16 hex digits, as in the column visitor_id')
+  .option('--member <id>', 'the member: memberId, or uid where that was missing')
+  .option('--expired', 'delete now what is older than archive.keepDays and deadLetters.keepDays')
+  .option('--dry-run', 'count the rows, change nothing')
+  .option('--logs', 'delete old access logs and segments too, before their time; only while the server is stopped')
+  .option('--json', 'print what was done as an object')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  $ headwater forget --visitor 0123456789abcdef --dry-run
+  $ headwater forget --member 123456                exit status 0: a query found none of its rows left
+
+docs/guide/privacy.md says what access logs hold besides, and for how long.`,
+  )
+  .action(async (options: CommonOptions & ForgetCommandOptions) => forgetRows(load(options), options))
 
 const config = program.command('config').description('check or print the configuration')
 common(config.command('check').description('say everything that is wrong with the configuration; exit status 1 if so'))

@@ -111,9 +111,7 @@ it('after a rebuild the next start counts what the archive had not yet, and noth
   await until('the rest to be counted', async () => ((await liveTotal()) >= 50 ? true : undefined))
   expect(await server.stop()).toBe(0)
   server = undefined
-  expect((await stats()).map(({ last_event_at: _, ...row }) => row)).toEqual(
-    live.map(({ last_event_at: _, ...row }) => row),
-  )
+  expect(await stats()).toEqual(live)
   const archived = JSON.parse(
     await runHeadwater(data, settings, [
       'query',
@@ -121,10 +119,8 @@ it('after a rebuild the next start counts what the archive had not yet, and noth
       'SELECT scenario_id, judging_version, count(*)::INT AS total_count, sum(success)::INT AS success_count ' +
         'FROM scenario_log GROUP BY ALL ORDER BY 1',
     ]),
-  )
-  expect((await stats()).map(({ title: _, success_ratio: __, last_event_at: ___, ...row }: never) => row)).toEqual(
-    archived,
-  )
+  ) as object[]
+  expect(await stats()).toEqual(archived.map(row => expect.objectContaining(row)))
 })
 
 it('a rebuild is refused while a process works in the folder', async () => {

@@ -10,7 +10,7 @@ export async function start({ config }: LoadedConfig): Promise<void> {
   const terminal = process.stderr.isTTY ? liveLine(process.stderr) : undefined
   const log = logger(config.log.level, terminal)
   const running = await startEmbedded(config, log)
-  console.log(welcome(running, config.dataDir))
+  console.log(welcome(running, config))
 
   const ended = new Promise<void>((resolve, reject) => {
     running.failure.catch(reject)
@@ -52,12 +52,12 @@ function logger(level: string, terminal: LiveLine | undefined): Logger {
   return pino({ level }, { write: line => terminal.write(prettify(line)) })
 }
 
-function welcome({ ports, files, front }: Embedded, dataDir: string): string {
+function welcome({ ports, files, front }: Embedded, { dataDir, gateway }: LoadedConfig['config']): string {
   const shown = (path: string) => {
     const near = relative(process.cwd(), path)
     return near.startsWith('..') ? path : near
   }
-  const origin = `http://localhost:${ports.gateway}`
+  const origin = `${gateway.tls.cert === undefined ? 'http' : 'https'}://localhost:${ports.gateway}`
   return `
 Headwater takes beacons at ${origin} (${front === 'uws' ? 'uWebSockets.js' : 'node:http'})
 

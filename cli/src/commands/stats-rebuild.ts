@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
@@ -18,6 +19,11 @@ import { progressLine } from '../progress-line.ts'
 /** `headwater stats rebuild`: counters anew from the archive, while nothing else works in the folder. */
 export async function rebuild({ config }: LoadedConfig): Promise<void> {
   const folder = dataFolder(config.dataDir)
+  if (!existsSync(folder.state) && !existsSync(folder.archive)) {
+    console.error(`There is nothing to count: ${folder.root} is not a data folder of Headwater.`)
+    process.exitCode = 1
+    return
+  }
   makeFolders(folder)
   const unlock = lockFolder(folder.state)
   const log = pino(

@@ -66,6 +66,8 @@ interface Decided {
   candidates: Candidate[]
   deadLetters: DeadLetter[]
   memberIds: string[]
+  /** How many lines and events came to what: counted once it is stored. */
+  tally: ReadonlyMap<string, number>
 }
 
 const NO_JUDGES: readonly CompiledScenario[] = []
@@ -161,9 +163,7 @@ export function filterStage(options: FilterStageOptions): FilterStage {
         candidates.push({ position, index, idHigh, idLow, event, outcomes: [], judges: judged })
       }
     }
-    metrics.lines.inc(batch.lines.length)
-    for (const [result, events] of tally) metrics.events.inc({ result }, events)
-    return { batch, candidates, deadLetters, memberIds: [...memberIds] }
+    return { batch, candidates, deadLetters, memberIds: [...memberIds], tally }
   }
 
   async function judgeAll(decided: Decided): Promise<void> {
@@ -219,6 +219,8 @@ export function filterStage(options: FilterStageOptions): FilterStage {
       })
       inWork.delete(partition)
       await source.commit(partition, to)
+      metrics.lines.inc(batch.lines.length)
+      for (const [result, events] of decided.tally) metrics.events.inc({ result }, events)
       metrics.batchSeconds.observe((performance.now() - started) / 1000)
       return to
     },
