@@ -1,17 +1,21 @@
 /**
  * Bundles what `tsc -b` has written to dist/esm:
  *
- *     dist/headwater.js            what the script tag loads; the gateway serves it with a short cache time
- *     dist/headwater-<version>.js  the same bytes, immutable, for `integrity=` (the hash is printed and in dist/sri.json)
- *     dist/index.js                for `import`; not minified, its user's bundler does that
+ *     dist/headwater.js                 what the script tag loads; the gateway serves it with a short cache time
+ *     dist/headwater-core.js            the same without rules, plugins and `_paq`
+ *     dist/headwater[-core]-<version>.js  the same bytes, immutable, for `integrity=` (hashes are printed and in dist/sri.json)
+ *     dist/headwater-preview.js         shows tag rules at work
+ *     dist/stub.js                      keeps calls made before the script has come; to be pasted into the page
+ *     dist/<entry>.js                   for `import`, one for each entry of `exports`; not minified, the bundler does that
  */
 import { createHash } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import terser from '@rollup/plugin-terser'
 
 const here = name => fileURLToPath(new URL(name, import.meta.url))
-const { version } = JSON.parse(readFileSync(here('package.json'), 'utf8'))
+const { version, exports } = JSON.parse(readFileSync(here('package.json'), 'utf8'))
 
 /** The parameter names are bundled in; nobody who installs the tracker installs the rest of Headwater. */
 const inlineNames = {
@@ -25,41 +29,52 @@ const typescriptMaps = {
   load: id => ({ code: readFileSync(id, 'utf8'), map: JSON.parse(readFileSync(`${id}.map`, 'utf8')) }),
 }
 
-const integrity = {
-  name: 'integrity',
-  writeBundle(_options, bundle) {
-    const { code } = bundle['headwater.js']
-    const hash = `sha384-${createHash('sha384')
-      .update(readFileSync(here('dist/headwater.js')))
-      .digest('base64')}`
-    const file = `headwater-${version}.js`
-    writeFileSync(here(`dist/${file}`), readFileSync(here('dist/headwater.js')))
-    writeFileSync(here('dist/sri.json'), `${JSON.stringify({ file, integrity: hash })}\n`)
-    console.log(`${file}  ${code.length} characters  integrity="${hash}"`)
+const hashes = {}
+
+/** A copy under the version's name, which never changes once it is out, and its hash for `integrity=`. */
+const versioned = name => ({
+  name: 'versioned',
+  writeBundle() {
+    const bytes = readFileSync(here(`dist/${name}.js`))
+    const file = `${name}-${version}.js`
+    hashes[file] = `sha384-${createHash('sha384').update(bytes).digest('base64')}`
+    writeFileSync(here(`dist/${file}`), bytes)
+    writeFileSync(here('dist/sri.json'), `${JSON.stringify(hashes, null, 2)}\n`)
+    console.log(`${file}  ${gzipSync(bytes, { level: 9 }).length} bytes gzip -9  integrity="${hashes[file]}"`)
   },
-}
+})
 
 /** Names that never leave the bundle: ports and parts. Not those of options, stored events and the public tracker. */
 const inner =
-  /^(later|visible|online|subscribe|subscribeClicks|cookiesEnabled|automated|gpcSignal|dntSignal|resolution|randomBytes|exclusively|transport|storage|cookies|lifecycle|navigationPort|beacon|retryAfterMs|mayStore|secure|isNew|forget|settle|seen|stored|urgent|events|identify|clock|page)$/
+  /^(later|visible|online|subscribe|subscribeClicks|cookiesEnabled|automated|gpcSignal|dntSignal|resolution|randomBytes|exclusively|transport|storage|cookies|lifecycle|navigationPort|beacon|retryAfterMs|mayStore|secure|isNew|forget|settle|seen|stored|urgent|events|identify|clock|page|hide|show|stop|load|save|leave|write|read|domain|exclusively|mayStore|safely|ports|stops|methods|watch|elements|appended|preview|element|thresholds|minMs|focused|monotonicMs|turnPage|take|touch|extensions|domains|stops|signals|tally)$/
 
 const minify = terser({
   mangle: { properties: { regex: inner, builtins: true } },
   ecma: 2022,
   module: true,
-  compress: { passes: 3, unsafe_arrows: true, pure_getters: true },
+  compress: { passes: 3, unsafe: true, unsafe_arrows: true, pure_getters: true },
   format: { comments: false },
 })
 
+const script = (input, file, ...plugins) => ({
+  input: here(`dist/esm/${input}.js`),
+  plugins: [inlineNames, typescriptMaps, minify, ...plugins],
+  output: { file: here(`dist/${file}.js`), format: 'iife', strict: false, sourcemap: 'hidden' },
+})
+
 export default [
+  script('core-script', 'headwater-core', versioned('headwater-core')),
+  script('full-script', 'headwater', versioned('headwater')),
+  script('preview-script', 'headwater-preview'),
+  script('stub', 'stub'),
   {
-    input: here('dist/esm/script-tag.js'),
-    plugins: [inlineNames, typescriptMaps, minify, integrity],
-    output: { file: here('dist/headwater.js'), format: 'iife', strict: false, sourcemap: 'hidden' },
-  },
-  {
-    input: here('dist/esm/index.js'),
+    input: Object.fromEntries(
+      Object.entries(exports).flatMap(([, { source }]) => {
+        const [, path, name] = /^\.\/src\/((?:.*\/)?([^/]+))\.ts$/.exec(source ?? '') ?? []
+        return path ? [[name, here(`dist/esm/${path}.js`)]] : []
+      }),
+    ),
     plugins: [inlineNames, typescriptMaps],
-    output: { file: here('dist/index.js'), format: 'es', sourcemap: true },
+    output: { dir: here('dist'), format: 'es', sourcemap: true, chunkFileNames: 'shared-[name].js' },
   },
 ]

@@ -26,7 +26,11 @@ export async function untilComplete(headwater: HeadwaterProcess, events: number,
 }
 
 /** Compares the counters, and what the archive itself holds, with what must be there. */
-export async function checkCounts(stats: readonly ScenarioCounts[], archive: string, expected: Expected): Promise<void> {
+export async function checkCounts(
+  stats: readonly ScenarioCounts[],
+  archive: string,
+  expected: Expected,
+): Promise<void> {
   const wanted = [...expected].sort((a, b) => a[0] - b[0]).map(([id, { total, success }]) => [id, total, success])
   const counted = stats.map(row => [row.scenario_id, row.total_count, row.success_count])
   deepEqual(counted, wanted, 'counters')

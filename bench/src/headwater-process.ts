@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { get as httpGet } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -90,16 +91,20 @@ export async function startHeadwater(
   for (;;) {
     if (!isRunning()) throw new Error(`headwater start ended with ${child.exitCode ?? child.signalCode}:\n${printed}`)
     const port = metricsPort(folder.root)
-    if (port !== undefined && (await get(port, '/readyz').catch(() => undefined)) !== undefined)
-      return running(port)
+    if (port !== undefined && (await get(port, '/readyz').catch(() => undefined)) !== undefined) return running(port)
     await pause(20)
   }
 
   function running(port: number): HeadwaterProcess {
+    const ask = (path: string) =>
+      get(port, path).catch((cause: unknown) => {
+        const state = isRunning() ? 'runs' : `ended with ${child.exitCode ?? child.signalCode}`
+        throw new Error(`headwater (${state}) did not answer GET ${path}. It printed:\n${printed}`, { cause })
+      })
     return {
       pid,
-      stats: async () => (JSON.parse(await get(port, '/stats')) as { rows: ScenarioCounts[] }).rows,
-      metrics: async () => samplesOf(await get(port, '/metrics')),
+      stats: async () => (JSON.parse(await ask('/stats')) as { rows: ScenarioCounts[] }).rows,
+      metrics: async () => samplesOf(await ask('/metrics')),
       reopenLog: () => void child.kill('SIGUSR1'),
       async stop() {
         if (isRunning()) child.kill('SIGTERM')
@@ -118,11 +123,23 @@ function metricsPort(root: string): number | undefined {
   }
 }
 
-async function get(port: number, path: string): Promise<string> {
-  const answer = await fetch(`http://127.0.0.1:${port}${path}`)
-  const body = await answer.text()
-  if (!answer.ok) throw new Error(`GET ${path}: ${answer.status} ${body}`)
-  return body
+/** A connection of its own: one kept alive may be closed by the other side just when a busy machine uses it again. */
+function get(port: number, path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const request = httpGet({ host: '127.0.0.1', port, path, agent: false }, answer => {
+      let body = ''
+      answer.setEncoding('utf8')
+      answer.on('data', (chunk: string) => {
+        body += chunk
+      })
+      answer.once('error', reject)
+      answer.once('end', () => {
+        if (answer.statusCode === 200) resolve(body)
+        else reject(new Error(`GET ${path}: ${answer.statusCode} ${body}`))
+      })
+    })
+    request.once('error', reject)
+  })
 }
 
 function samplesOf(text: string): Map<string, number> {

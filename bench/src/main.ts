@@ -8,6 +8,8 @@ import { coreBench } from './core/core-bench.ts'
 import { freshnessBench } from './freshness/freshness-bench.ts'
 import { gatewayBench } from './gateway/gateway-bench.ts'
 import { memoryBench } from './memory/memory-bench.ts'
+import { sdkBench } from './sdk/sdk-bench.ts'
+import { sdkLossBench } from './sdk-loss/sdk-loss-bench.ts'
 import { statsBench } from './stats/stats-bench.ts'
 
 // `npm run bench -- core gateway`, `npm run bench -- all --small`, `npm run bench -- chain --profile`. Prints a table; a full
@@ -20,6 +22,8 @@ const benches: readonly Bench[] = [
   chainBench,
   freshnessBench,
   memoryBench,
+  sdkBench,
+  sdkLossBench,
 ]
 
 const { values, positionals } = parseArgs({

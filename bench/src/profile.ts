@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { Session, type Profiler } from 'node:inspector'
+import { type Profiler, Session } from 'node:inspector'
 import { basename, join } from 'node:path'
 import type { Hotspot } from './bench.ts'
 

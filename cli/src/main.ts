@@ -1,13 +1,16 @@
 #!/usr/bin/env node
 import { Command, CommanderError, Option } from 'commander'
 import { checkConfig, printConfig } from './commands/config.ts'
+import { type DemoCommandOptions, demo } from './commands/demo.ts'
 import { doctor } from './commands/doctor.ts'
 import { type ForgetCommandOptions, forgetRows } from './commands/forget.ts'
 import { query } from './commands/query.ts'
+import { type ReplayCommandOptions, replay } from './commands/replay.ts'
 import { start } from './commands/start.ts'
 import { stats } from './commands/stats.ts'
 import { rebuild } from './commands/stats-rebuild.ts'
 import { type LoadedConfig, loadConfig } from './load-config.ts'
+import { durationOption, timeOption, wholeNumberOption } from './option-values.ts'
 import { version } from './version.ts'
 
 // The table of contents of the command line. A command gets the checked configuration and its own options.
@@ -85,6 +88,83 @@ Examples:
   .action(async (sql: string, options: CommonOptions & { json?: boolean; csv?: boolean; timeout: number }) =>
     query(load(options), sql, options),
   )
+
+command('replay', 'judge the past by scenarios: the archive, or log files; live counters stay as they are')
+  .argument('[files...]', 'log files, also gzipped; without any: the archive of the data folder')
+  .addOption(
+    new Option('--as <what>', 'what the lines of log files are (default: beacons)').choices(['beacons', 'pageviews']),
+  )
+  .option('--host <origin>', 'with --as pageviews: whose pages they are, https://shop.example')
+  .addOption(new Option('--from <time>', 'first day or moment judged').argParser(timeOption('--from', false)))
+  .addOption(
+    new Option('--until <time>', 'last day judged, or the moment behind').argParser(timeOption('--until', true)),
+  )
+  .addOption(new Option('--site <id>', 'only events of this site').argParser(wholeNumberOption('--site', 1)))
+  .option('--scenarios <file>', 'scenario file to judge by (default: the configured one)')
+  .addOption(
+    new Option('--scenario <id>', 'only this scenario, also a disabled one; may be repeated')
+      .default([], 'all')
+      .argParser((text: string, ids: number[]) => [...ids, wholeNumberOption('--scenario', 1)(text)]),
+  )
+  .option('--to <folder>', 'write the outcomes into a new archive; the folder must be empty')
+  .option('--json', 'print an array of objects, one a scenario')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  $ headwater replay                                      the whole archive, by the scenarios in force
+  $ headwater replay --scenarios draft.json --from 2026-11-01 --until 2026-11-30
+  $ headwater replay --scenario 5 --site 1 --json
+  $ headwater replay --to what-if --scenarios draft.json  then: headwater query --data-dir what-if "SELECT …"
+  $ headwater replay data/log/access.log* old/*.gz        log files of the gateway, or of NGINX in front
+  $ headwater replay --as pageviews --host https://shop.example /var/log/nginx/access.log*`,
+  )
+  .action(async (files: string[], options: CommonOptions & ReplayCommandOptions) =>
+    replay(load(options), files, options),
+  )
+
+command('demo', 'simulate visitors: against a running gateway, or into a log file')
+  .addOption(new Option('--rate <n>', 'events a second').default(10).argParser(wholeNumberOption('--rate', 1)))
+  .addOption(
+    new Option('--duration <time>', 'how long: 90s, 10m, 2h')
+      .default(60_000, '60s')
+      .argParser(durationOption('--duration')),
+  )
+  .addOption(
+    new Option('--seed <n>', 'the same seed makes the same visitors (default: a new one, printed)').argParser(
+      wholeNumberOption('--seed', 0),
+    ),
+  )
+  .option('--url <url>', 'gateway (default: the one that runs in the data folder)')
+  .addOption(new Option('--site <id>', 'site of the events').default(1).argParser(wholeNumberOption('--site', 1)))
+  .addOption(
+    new Option('--scenario <id>', 'scenario that clicks on buy go to')
+      .default(5)
+      .argParser(wholeNumberOption('--scenario', 1)),
+  )
+  .addOption(new Option('--lines <n>', 'write so many log lines instead').argParser(wholeNumberOption('--lines', 1)))
+  .option('--out <file>', 'with --lines: the new log file; - is standard output')
+  .addOption(
+    new Option('--start <time>', 'with --lines: time of the first line (default: the span ago)').argParser(
+      timeOption('--start', false),
+    ),
+  )
+  .addOption(
+    new Option('--span <time>', 'with --lines: the time they are spread over: 6h, 7d')
+      .default(86_400_000, '1d')
+      .argParser(durationOption('--span')),
+  )
+  .addHelpText(
+    'after',
+    `
+Examples:
+  $ headwater demo                                        10 events a second for a minute, to what runs here
+  $ headwater demo --rate 200 --duration 10m --seed 7
+  $ headwater demo --url https://collect.example.com --rate 2
+  $ headwater demo --lines 1000000 --out demo.log --start 2026-11-01 --span 30d
+  $ headwater demo --lines 1000 --out - --seed 1 | head`,
+  )
+  .action(async (options: CommonOptions & DemoCommandOptions) => demo(load(options), options))
 
 command('doctor', 'look at everything and say what is wrong and what to do; exit status 1 if something is')
   .option('--archive', 'read the whole archive, too, and compare the counters with its rows')

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { cpSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -35,6 +36,8 @@ beforeAll(async () => {
   }
   whileRunning = await diagnose(() => good.load(), true)
   await running.stop()
+  // A committed position is a hint: its last write may end a little later.
+  await until(() => !readdirSync(join(good.dir, 'state', 'positions')).some(name => name.endsWith('.tmp')))
 }, 60_000)
 afterAll(() => good.remove())
 
@@ -67,12 +70,13 @@ describe('a good folder', () => {
 
   it('is not changed by being looked at', async () => {
     const snapshot = () =>
-      readdirSync(good.dir, { recursive: true, encoding: 'utf8', withFileTypes: true })
-        .filter(entry => entry.isFile())
-        .map(entry => {
-          const path = join(entry.parentPath, entry.name)
-          return [path, readFileSync(path, 'base64')]
-        })
+      Object.fromEntries(
+        readdirSync(good.dir, { recursive: true, encoding: 'utf8', withFileTypes: true })
+          // Whoever queries the archive says so there, as long as the query lasts.
+          .filter(entry => entry.isFile() && !entry.parentPath.endsWith('_readers'))
+          .map(entry => join(entry.parentPath, entry.name))
+          .map(path => [path, createHash('sha256').update(readFileSync(path)).digest('hex')]),
+      )
     const before = snapshot()
     await diagnose(() => good.load(), true)
     expect(snapshot()).toEqual(before)

@@ -13,7 +13,7 @@ export interface TestFolder {
   members: string
   load(more?: Record<string, string>): LoadedConfig
   /** Starts the whole system in the folder, or in another one with the same settings. */
-  start(dataDir?: string): Promise<Embedded>
+  start(dataDir?: string, more?: Record<string, string>): Promise<Embedded>
   remove(): void
 }
 
@@ -53,7 +53,8 @@ export function testFolder(): TestFolder {
     scenarios,
     members,
     load,
-    start: (dataDir = dir) => startEmbedded(load({ HEADWATER_DATA_DIR: dataDir }).config, pino({ level: 'silent' })),
+    start: (dataDir = dir, more = {}) =>
+      startEmbedded(load({ HEADWATER_DATA_DIR: dataDir, ...more }).config, pino({ level: 'silent' })),
     remove: () => rmSync(base, { recursive: true, force: true }),
   }
 }

@@ -21,3 +21,7 @@ export const NAME = 'e_n'
 export const VALUE = 'e_v'
 /** Seconds between the event and the request that carries it. */
 export const CLIENT_DELAY = 'cdo'
+/** 1 when a program drives the browser (`navigator.webdriver`): flagged by the SDK, never dropped. */
+export const BOT = 'hw_bot'
+/** Milliseconds that the page was visible and focused since the last report; with `ping=1`. */
+export const ENGAGED_MS = 'hw_eng'

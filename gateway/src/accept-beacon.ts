@@ -7,8 +7,10 @@ import {
   decodeUtf8,
   formatQuery,
   getParam,
+  joinedQuery,
   type LogFormat,
   MAX_URL_BYTES,
+  type Params,
   pageOrigin,
   parseQuery,
   queryWithBadBody,
@@ -60,6 +62,10 @@ export interface BeaconLine {
   request: ByteString
   /** `$request_body`: only of what could not be read, so that a dead letter shows it. */
   body: ByteString | undefined
+  /** The event's query. */
+  query: ByteString | undefined
+  /** The event's parameters, when they were read; undefined: nobody has taken `query` apart. */
+  params: Params | undefined
 }
 
 export interface Accepted {
@@ -108,7 +114,7 @@ export function acceptBeacon(request: BeaconRequest, options: AcceptOptions): Ac
   if (body === '' && target.kind !== 'ingest')
     return {
       answer: beaconAnswer(target, query, undefined),
-      lines: [{ request: requestLine(request, query), body: undefined }],
+      lines: [{ request: requestLine(request, query), body: undefined, query, params: undefined }],
       invalid: 0,
       cut: 0,
     }
@@ -117,6 +123,10 @@ export function acceptBeacon(request: BeaconRequest, options: AcceptOptions): Ac
 
 function acceptBody(request: BeaconRequest, target: BeaconTarget, options: AcceptOptions): Accepted {
   const query = request.query ?? ''
+  if (target.kind !== 'ingest') {
+    const joined = joinedQuery(query, request.body)
+    if (joined?.includes('send_image') === false) return acceptJoined(request, target, joined)
+  }
   // Only /ingest needs it, and it is not free.
   const page = target.kind === 'ingest' ? pageOrigin(request.origin, request.referer) : undefined
   const params = beaconParams(target, query, request.body, page)
@@ -131,11 +141,21 @@ function acceptBody(request: BeaconRequest, target: BeaconTarget, options: Accep
   const lines: BeaconLine[] = []
   let cut = 0
   for (const event of params.events) {
-    lines.push({ request: requestLine(request, formatQuery(event)), body: undefined })
+    lines.push({ request: requestLine(request, formatQuery(event)), body: undefined, query: undefined, params: event })
     if (event.at(-2) === CUT) cut++
   }
   for (const item of params.invalidItems) lines.push(unreadLine(request, undefined, item, options))
   return { answer: answerTo(request, target, params.events, params.invalid), lines, invalid: params.invalid, cut }
+}
+
+/** A body that is one event whatever its parameters are, and needs no other form in the log: most bodies are. */
+function acceptJoined(request: BeaconRequest, target: BeaconTarget, query: ByteString): Accepted {
+  return {
+    answer: beaconAnswer(target, undefined, undefined),
+    lines: [{ request: requestLine(request, query), body: undefined, query, params: undefined }],
+    invalid: 0,
+    cut: 0,
+  }
 }
 
 function answerTo(request: BeaconRequest, target: BeaconTarget, events: readonly string[][], invalid: number): Answer {
@@ -192,8 +212,10 @@ function unreadLine(
   body: ByteString,
   options: AcceptOptions,
 ): BeaconLine {
-  if (options.logFormat === 'headwater') return { request: requestLine(request, query), body }
-  return { request: requestLine(request, queryWithBadBody(query ?? '', body)), body: undefined }
+  if (options.logFormat === 'headwater')
+    return { request: requestLine(request, query), body, query: request.query, params: undefined }
+  const whole = queryWithBadBody(query ?? '', body)
+  return { request: requestLine(request, whole), body: undefined, query: request.query, params: undefined }
 }
 
 function fileAnswer(request: BeaconRequest, options: AcceptOptions): Answer {

@@ -53,6 +53,11 @@ function refusal(status: number, sentence: string, headers: readonly string[] = 
   })
 }
 
+/** Seconds until it is worth trying again. A script of another origin sees the header only when it is exposed. */
+function retryAfter(seconds: number): string[] {
+  return ['Retry-After', String(seconds), 'Access-Control-Expose-Headers', 'Retry-After']
+}
+
 export function jsonAnswer(json: string): Answer {
   const headers = ['Content-Type', 'application/json', 'X-Content-Type-Options', 'nosniff', ...NO_STORE]
   return makeAnswer(200, headers, json)
@@ -93,10 +98,11 @@ export const BODY_TOO_LARGE: Answer = refusal(413, 'A body holds at most 65536 b
 /** For a body that is not read to its end. */
 export const BODY_TOO_LARGE_CLOSE: Answer = refusal(413, 'A body holds at most 65536 bytes and 500 events.', [], true)
 export const URL_TOO_LONG: Answer = refusal(414, 'A URL holds at most 16384 bytes.')
-export const TOO_MANY: Answer = refusal(429, 'Too many requests from this address.', ['Retry-After', '1'])
-export const LOG_UNWRITABLE: Answer = refusal(503, 'The log cannot be written now. Please send again later.', [
-  'Retry-After',
-  '5',
-])
-export const DRAINING: Answer = refusal(503, 'This gateway is stopping.', ['Retry-After', '1'], true)
+export const TOO_MANY: Answer = refusal(429, 'Too many requests. Please send again later.', retryAfter(1))
+export const LOG_UNWRITABLE: Answer = refusal(
+  503,
+  'The log cannot be written now. Please send again later.',
+  retryAfter(5),
+)
+export const DRAINING: Answer = refusal(503, 'This gateway is stopping.', retryAfter(1), true)
 export const HTTP_TOO_OLD: Answer = refusal(505, 'This server takes HTTP/1.0 and HTTP/1.1.', [], true)

@@ -90,7 +90,7 @@ export function anonymisedAddress(address: string, mode: IpMode): string {
 }
 
 /** The eight groups of a valid IPv6 address. A dotted tail is only ever seen in the last two, which nobody keeps. */
-function ipv6Groups(address: string): number[] {
+export function ipv6Groups(address: string): number[] {
   const [left = '', right] = address.split('::', 2)
   const head = left === '' ? [] : left.split(':').map(group => Number.parseInt(group, 16))
   if (right === undefined) return head

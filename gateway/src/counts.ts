@@ -10,10 +10,31 @@ export interface GatewayCounts {
   cut: number
   /** Clients that had gone when their answer was ready. */
   gone: number
+  /** Requests over the rate of their address. */
+  overAddressRate: number
+  /** Requests over the rate of their site. */
+  overSiteRate: number
+  /** Connections closed at once: there were as many as there may be. */
+  refusedConnections: number
+  /** Events of a site whose page has a host that the site does not list … */
+  hostNotAllowed: number
+  /** … or that do not say what page they come from. */
+  hostMissing: number
 }
 
 export function newCounts(): GatewayCounts {
-  return { answers: new Float64Array(600), lines: 0, invalid: 0, cut: 0, gone: 0 }
+  return {
+    answers: new Float64Array(600),
+    lines: 0,
+    invalid: 0,
+    cut: 0,
+    gone: 0,
+    overAddressRate: 0,
+    overSiteRate: 0,
+    refusedConnections: 0,
+    hostNotAllowed: 0,
+    hostMissing: 0,
+  }
 }
 
 export function countAnswer(counts: GatewayCounts, status: number): void {

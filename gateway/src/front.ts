@@ -1,5 +1,6 @@
 import type { BeaconRequest } from './accept-beacon.ts'
 import type { Answer } from './answer.ts'
+import type { Certificate } from './certificate.ts'
 
 /** Where a request came from, beside what it asks for. Raw bytes; undefined: not sent. */
 export interface RequestHeaders {
@@ -17,6 +18,18 @@ export interface FrontOptions {
   port: number
   requestTimeoutMs: number
   keepAliveMs: number
+  /** Connections beyond these are closed at once. 0: as many as there are. */
+  maxConnections: number
+  /** `Origin` is wanted with every request, not only with those to /ingest. */
+  readsOrigin: boolean
+  /** TLS; undefined: plain HTTP. */
+  certificate: Certificate | undefined
+}
+
+/** What a front end refuses by itself: the gateway counts it. */
+export interface FrontRefusals {
+  request(status: number): void
+  connection(): void
 }
 
 /**
@@ -30,6 +43,11 @@ export interface Front {
   receiving(): number
   /** Takes no new connections; requests that begin on old ones from now on are handed over as `late`. */
   stopListening(): void
+  /**
+   * New connections get this certificate; old ones keep theirs. Throws when it cannot be used, and then nothing has
+   * changed. Only for a front end that began with one.
+   */
+  useCertificate(certificate: Certificate): void
   /** Ends all connections. */
   close(): Promise<void>
 }

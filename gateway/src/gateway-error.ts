@@ -5,6 +5,8 @@ export type GatewayErrorCode =
   /** The log file cannot be opened for writing. */
   | 'LOG_UNWRITABLE'
   | 'OPTIONS_INVALID'
+  /** The certificate or its key cannot be read, or they do not belong together. */
+  | 'TLS_UNUSABLE'
   /** `frontEnd: 'uws'` was asked for, and its binary does not load here. */
   | 'UWS_MISSING'
 

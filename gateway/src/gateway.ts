@@ -1,9 +1,10 @@
 import type { Logger } from 'pino'
 import { Registry } from 'prom-client'
 import type { Answer } from './answer.ts'
+import { type CertificateWatch, readCertificate, watchCertificate } from './certificate.ts'
 import { trustedProxies } from './client-address.ts'
 import { countAnswer, newCounts } from './counts.ts'
-import type { Front, FrontOptions } from './front.ts'
+import type { Front, FrontOptions, FrontRefusals } from './front.ts'
 import { GatewayError } from './gateway-error.ts'
 import { type Health, startHealth } from './health.ts'
 import { LineWriter } from './line-writer.ts'
@@ -16,6 +17,7 @@ import { type GatewayOptions, type GatewaySettings, gatewayOptions } from './opt
 import { RateLimit } from './rate-limit.ts'
 import { RequestHandler } from './request-handler.ts'
 import { readSdkFiles } from './sdk-files.ts'
+import { SiteRules } from './site-rules.ts'
 import { deliverUws, startUwsFront, type UwsWaiting } from './uws-front.ts'
 
 /** A running gateway. */
@@ -57,7 +59,7 @@ const MAINTAIN_EVERY_MS = 10_000
  *
  *     front end → RequestHandler (acceptBeacon, LogLines) → LineWriter → LogFile → answers
  *
- * Rejects with LOG_UNWRITABLE, LISTEN_FAILED, OPTIONS_INVALID or UWS_MISSING; nothing is left running then.
+ * Rejects with LOG_UNWRITABLE, LISTEN_FAILED, OPTIONS_INVALID, TLS_UNUSABLE or UWS_MISSING; nothing is left running then.
  */
 export async function startGateway(settings: GatewaySettings, dependencies: GatewayDependencies): Promise<Gateway> {
   const options = gatewayOptions(settings)
@@ -65,6 +67,8 @@ export async function startGateway(settings: GatewaySettings, dependencies: Gate
   const registry = dependencies.registry ?? new Registry()
   const counts = newCounts()
   const trusted = trustedProxies(options.trustedProxies)
+  const sites = new SiteRules(options.sites, options.ingestSiteId)
+  const certificate = options.tls && readCertificate(options.tls)
   const sdkFiles = readSdkFiles(options.sdkDir)
   const file = new LogFile(options.log, log)
 
@@ -81,8 +85,17 @@ export async function startGateway(settings: GatewaySettings, dependencies: Gate
       },
       options.log.durability,
     )
-    const rateLimit = options.limits.requestsPerSecond > 0 ? new RateLimit(options.limits.requestsPerSecond) : undefined
-    const handlerOptions = { logFormat: options.log.format, sdkFiles, trusted, ipMode: options.ipMode, rateLimit }
+    const { perAddress, perSite, burstSeconds } = options.limits
+    const limit = (perSecond: number) => (perSecond > 0 ? new RateLimit(perSecond, burstSeconds) : undefined)
+    const handlerOptions = {
+      logFormat: options.log.format,
+      sdkFiles,
+      trusted,
+      ipMode: options.ipMode,
+      perAddress: limit(perAddress),
+      perSite: limit(perSite),
+      sites,
+    }
     return { writer, handler: new RequestHandler(handlerOptions, new LogLines(options.log.format), writer, counts) }
   }
 
@@ -91,8 +104,16 @@ export async function startGateway(settings: GatewaySettings, dependencies: Gate
     port: options.port,
     requestTimeoutMs: options.limits.requestTimeoutMs,
     keepAliveMs: options.limits.keepAliveMs,
+    maxConnections: options.limits.maxConnections,
+    readsOrigin: sites.checkHosts,
+    certificate,
   }
-  const refused = (status: number): void => countAnswer(counts, status)
+  const refusals: FrontRefusals = {
+    request: status => countAnswer(counts, status),
+    connection: () => {
+      counts.refusedConnections++
+    },
+  }
 
   async function startFront(): Promise<{ front: Front; writer: Lines }> {
     const uws = uwsFor(options, log)
@@ -102,12 +123,12 @@ export async function startGateway(settings: GatewaySettings, dependencies: Gate
         uws,
         frontOptions,
         (request, waiting) => handler.handle(request, waiting),
-        refused,
+        refusals,
       )
       return { front, writer }
     }
     const { writer, handler } = chain<NodeWaiting>(deliverNode)
-    const front = await startNodeFront(frontOptions, (request, waiting) => handler.handle(request, waiting), refused)
+    const front = await startNodeFront(frontOptions, (request, waiting) => handler.handle(request, waiting), refusals)
     return { front, writer }
   }
 
@@ -120,6 +141,10 @@ export async function startGateway(settings: GatewaySettings, dependencies: Gate
     throw error
   }
   const { front, writer } = started
+  const tls: CertificateWatch | undefined =
+    options.tls &&
+    certificate &&
+    watchCertificate(options.tls, certificate, renewed => front.useCertificate(renewed), log)
   let draining = false
   const notReady = (): string | undefined => {
     if (draining) return 'The gateway is stopping.'
@@ -130,8 +155,14 @@ export async function startGateway(settings: GatewaySettings, dependencies: Gate
       health = await startHealth({ host: options.healthHost, port: options.healthPort, registry, log })
       health.addCheck(notReady)
     }
-    registerGatewayMetrics(registry, { counts, log: file, receiving: () => front.receiving() })
+    registerGatewayMetrics(registry, {
+      counts,
+      log: file,
+      receiving: () => front.receiving(),
+      certificateExpiresAt: () => tls?.certificate.expiresAt ?? 0,
+    })
   } catch (error) {
+    tls?.stop()
     await Promise.all([front.close(), health?.close()])
     file.close()
     throw error
@@ -147,6 +178,7 @@ export async function startGateway(settings: GatewaySettings, dependencies: Gate
   let closing: Promise<void> | undefined
   async function close(deadlineMs: number): Promise<void> {
     draining = true
+    tls?.stop()
     front.stopListening()
     const deadline = Date.now() + deadlineMs
     while (front.receiving() > 0 && Date.now() < deadline) await new Promise(resolve => setTimeout(resolve, 10))

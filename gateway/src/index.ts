@@ -6,6 +6,7 @@ export {
   type BeaconRequest,
 } from './accept-beacon.ts'
 export type { Answer } from './answer.ts'
+export { type Certificate, readCertificate } from './certificate.ts'
 export { anonymisedAddress, clientAddress, type TrustedProxies, trustedProxies } from './client-address.ts'
 export { type Gateway, type GatewayDependencies, startGateway } from './gateway.ts'
 export { GatewayError, type GatewayErrorCode } from './gateway-error.ts'
@@ -17,6 +18,7 @@ export {
   type ReadyCheck,
   startHealth,
 } from './health.ts'
+export { loadUws } from './load-uws.ts'
 export { type Observed, registerGatewayMetrics } from './metrics.ts'
 export {
   type Durability,
@@ -27,5 +29,7 @@ export {
   type IpMode,
   type LimitOptions,
   type LogOptions,
+  type SiteRule,
+  type TlsOptions,
 } from './options.ts'
 export { readSdkFiles, type SdkFiles } from './sdk-files.ts'

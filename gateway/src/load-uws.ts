@@ -3,6 +3,8 @@ import { createRequire } from 'node:module'
 /** As much of uWebSockets.js as is used here: a subset of its 20.30 and 20.51. */
 export interface Uws {
   App(): UwsApp
+  /** Throws when the files cannot be used. */
+  SSLApp(options: { cert_file_name: string; key_file_name: string }): UwsApp
   us_listen_socket_close(socket: object): void
   us_socket_local_port(socket: object): number
 }
@@ -13,6 +15,15 @@ export interface UwsApp {
   post(pattern: string, handler: (response: UwsResponse, request: UwsRequest) => void): UwsApp
   listen(host: string, port: number, options: number, callback: (socket: object | false) => void): UwsApp
   close(): UwsApp
+  /** Calls back with 1 when a connection opens (before any TLS handshake) and with −1 when it has closed. */
+  filter(callback: (response: UwsResponse, change: number) => void): UwsApp
+  /**
+   * From now on this app only accepts connections and hands them to its children in turn, which may have other
+   * certificates. Without children it serves them itself. 20.51 has them, its declarations do not.
+   */
+  addChildAppDescriptor?(descriptor: unknown): void
+  removeChildAppDescriptor?(descriptor: unknown): void
+  getDescriptor?(): unknown
 }
 
 /** Valid until it is answered or aborted; after that every call throws. */
@@ -24,6 +35,8 @@ export interface UwsResponse {
   onData(handler: (chunk: ArrayBuffer, isLast: boolean) => void): UwsResponse
   cork(callback: () => void): UwsResponse
   getRemoteAddress(): ArrayBuffer
+  /** Ends the connection at once, without an answer. */
+  close(): UwsResponse
 }
 
 /** Valid within its callback only. */

@@ -7,6 +7,8 @@ export interface Observed {
   counts: GatewayCounts
   log: LogFile
   receiving: () => number
+  /** When the TLS certificate ends, Unix ms; 0 without TLS. */
+  certificateExpiresAt: () => number
 }
 
 /** Registers `headwater_gateway_*`. Nothing is counted here: each value is read from the gateway's own when scraped. */
@@ -44,6 +46,33 @@ export function registerGatewayMetrics(registry: Registry, observed: Observed): 
       for (const [status, count] of counts.answers.entries()) if (count > 0) this.inc({ status }, count)
     },
   })
+  new Counter({
+    name: 'headwater_gateway_refused_requests_total',
+    help: 'Requests answered with 429, by the rate they were over: `address` or `site`.',
+    labelNames: ['rate'],
+    registers,
+    collect() {
+      this.reset()
+      this.inc({ rate: 'address' }, counts.overAddressRate)
+      this.inc({ rate: 'site' }, counts.overSiteRate)
+    },
+  })
+  new Counter({
+    name: 'headwater_gateway_foreign_events_total',
+    help: 'Events answered but not logged as their site does not list the host of their page: `not_allowed`, or `missing` when they name none.',
+    labelNames: ['host'],
+    registers,
+    collect() {
+      this.reset()
+      this.inc({ host: 'not_allowed' }, counts.hostNotAllowed)
+      this.inc({ host: 'missing' }, counts.hostMissing)
+    },
+  })
+  total(
+    'refused_clients',
+    'Connections closed at once as there were gateway.limits.maxConnections.',
+    () => counts.refusedConnections,
+  )
   total('lines', 'Lines handed to the log: one for each event.', () => counts.lines)
   total(
     'invalid_events',
@@ -71,4 +100,9 @@ export function registerGatewayMetrics(registry: Registry, observed: Observed): 
   gauge('log_writable', 'Whether the last write to the log succeeded: 1 or 0.', () => (log.writable ? 1 : 0))
   gauge('log_file_bytes', 'Size of the present log file.', () => log.size)
   gauge('receiving_bodies', 'Requests whose body is still on its way.', observed.receiving)
+  gauge(
+    'certificate_expiry_seconds',
+    'When the TLS certificate in force ends, as Unix time; 0 without TLS.',
+    () => observed.certificateExpiresAt() / 1000,
+  )
 }

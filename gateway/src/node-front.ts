@@ -1,9 +1,11 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerOptions, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer, Server as TlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { MAX_BODY_BYTES } from '@headwater/core'
 import { type Answer, BODY_TOO_LARGE_CLOSE, HTTP_TOO_OLD, TOO_SLOW } from './answer.ts'
+import type { Certificate } from './certificate.ts'
 import { plainAddress } from './client-address.ts'
-import type { Front, FrontOptions, FrontRequest, Handle } from './front.ts'
+import type { Front, FrontOptions, FrontRefusals, FrontRequest, Handle } from './front.ts'
 import { GatewayError } from './gateway-error.ts'
 
 /** As large as uWebSockets.js is told to take, see load-uws.ts. */
@@ -32,73 +34,80 @@ export function deliverNode(response: NodeWaiting, answer: Answer): boolean {
 export async function startNodeFront(
   options: FrontOptions,
   handle: Handle<NodeWaiting>,
-  refused: (status: number) => void,
+  refusals: FrontRefusals,
 ): Promise<Front> {
   let receiving = 0
   let listening = true
-  const server = createServer(
-    {
-      maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: options.requestTimeoutMs,
-      requestTimeout: options.requestTimeoutMs * 2,
-      keepAliveTimeout: options.keepAliveMs,
-      connectionsCheckingInterval: Math.min(1000, options.requestTimeoutMs),
-      // Repeated headers are read from rawHeaders, and a line without Host is a line all the same.
-      joinDuplicateHeaders: false,
-      requireHostHeader: false,
-    },
-    (request, response) => {
-      const late = !listening
-      const answerNow = (body: string): void => {
-        const answer = handle(frontRequest(request, body, late), response)
-        if (answer !== undefined) deliverNode(response, answer)
-      }
-      // The parser takes a bare `GET /5` for a request; for NGINX it is none either (it logs the status 009).
-      if (request.httpVersionMajor === 0) {
-        refused(HTTP_TOO_OLD.status)
-        deliverNode(response, HTTP_TOO_OLD)
-        return
-      }
-      if (!hasBody(request)) {
-        request.resume()
-        answerNow('')
-        return
-      }
-      if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) {
-        refused(413)
+  const serverOptions: ServerOptions = {
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: options.requestTimeoutMs,
+    requestTimeout: options.requestTimeoutMs * 2,
+    keepAliveTimeout: options.keepAliveMs,
+    connectionsCheckingInterval: Math.min(1000, options.requestTimeoutMs),
+    // Repeated headers are read from rawHeaders, and a line without Host is a line all the same.
+    joinDuplicateHeaders: false,
+    requireHostHeader: false,
+  }
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
+    const late = !listening
+    const answerNow = (body: string): void => {
+      const answer = handle(frontRequest(request, body, late), response)
+      if (answer !== undefined) deliverNode(response, answer)
+    }
+    // The parser takes a bare `GET /5` for a request; for NGINX it is none either (it logs the status 009).
+    if (request.httpVersionMajor === 0) {
+      refusals.request(HTTP_TOO_OLD.status)
+      deliverNode(response, HTTP_TOO_OLD)
+      return
+    }
+    if (!hasBody(request)) {
+      request.resume()
+      answerNow('')
+      return
+    }
+    if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) {
+      refusals.request(413)
+      deliverNode(response, BODY_TOO_LARGE_CLOSE)
+      return
+    }
+    receiving++
+    const chunks: Buffer[] = []
+    let length = 0
+    let done = false
+    const end = (): boolean => {
+      if (done) return false
+      done = true
+      receiving--
+      return true
+    }
+    request.on('data', (chunk: Buffer) => {
+      length += chunk.length
+      if (length <= MAX_BODY_BYTES) chunks.push(chunk)
+      else if (end()) {
+        refusals.request(413)
         deliverNode(response, BODY_TOO_LARGE_CLOSE)
-        return
       }
-      receiving++
-      const chunks: Buffer[] = []
-      let length = 0
-      let done = false
-      const end = (): boolean => {
-        if (done) return false
-        done = true
-        receiving--
-        return true
-      }
-      request.on('data', (chunk: Buffer) => {
-        length += chunk.length
-        if (length <= MAX_BODY_BYTES) chunks.push(chunk)
-        else if (end()) {
-          refused(413)
-          deliverNode(response, BODY_TOO_LARGE_CLOSE)
-        }
-      })
-      request.on('end', () => {
-        if (end()) answerNow(Buffer.concat(chunks, length).toString('latin1'))
-      })
-      // A client that goes away in the middle of its body has sent no event.
-      request.on('error', end)
-      request.on('close', end)
-    },
-  )
+    })
+    request.on('end', () => {
+      if (end()) answerNow(Buffer.concat(chunks, length).toString('latin1'))
+    })
+    // A client that goes away in the middle of its body has sent no event.
+    request.on('error', end)
+    request.on('close', end)
+  }
+  const { certificate } = options
+  const server =
+    certificate === undefined
+      ? createServer(serverOptions, listener)
+      : createTlsServer({ ...serverOptions, ...pem(certificate), handshakeTimeout: options.requestTimeoutMs }, listener)
+  if (options.maxConnections > 0) {
+    server.maxConnections = options.maxConnections
+    server.on('drop', () => refusals.connection())
+  }
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
     const status = CLIENT_ERRORS[error.code ?? ''] ?? '400 Bad Request'
-    refused(Number.parseInt(status, 10))
+    refusals.request(Number.parseInt(status, 10))
     socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
   })
   await new Promise<void>((resolve, reject) => {
@@ -115,6 +124,9 @@ export async function startNodeFront(
     name: 'node',
     port: (server.address() as AddressInfo).port,
     receiving: () => receiving,
+    useCertificate: next => {
+      if (server instanceof TlsServer) server.setSecureContext(pem(next))
+    },
     stopListening: () => {
       listening = false
       server.close()
@@ -126,6 +138,10 @@ export async function startNodeFront(
         server.closeAllConnections()
       }),
   }
+}
+
+function pem({ cert, key }: Certificate): { cert: Buffer; key: Buffer } {
+  return { cert, key }
 }
 
 const CLIENT_ERRORS: Readonly<Record<string, string>> = {

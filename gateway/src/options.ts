@@ -24,12 +24,35 @@ export interface LogOptions {
 
 /** What the public port refuses. The wire's own limits (URL, body, bulk) stand in core/limits. */
 export interface LimitOptions {
-  /** Requests a second of one client address, with bursts of twice as many; beyond it 429. 0 (default): no limit. */
-  requestsPerSecond: number
+  /** Requests a second of one client (an IPv4 address, an IPv6 /64); beyond it 429. 0 (default): no limit. */
+  perAddress: number
+  /** Requests a second for one site of `sites`, and for all other events together; beyond it 429. 0 (default): no limit. */
+  perSite: number
+  /** Both rates may be exceeded by as much as this many seconds bring, after a pause as long. Default 2. */
+  burstSeconds: number
+  /** Connections at a time; more are closed at once. 0: as many as the operating system gives. Default 10 000. */
+  maxConnections: number
   /** From the first byte of a request to its last header, then again to the last byte of its body. Default 10 s. */
   requestTimeoutMs: number
   /** How long an idle connection is kept by node:http; uWebSockets.js has 10 s built in. Default 10 s. */
   keepAliveMs: number
+}
+
+/** Files in PEM form, as certbot and others leave them. */
+export interface TlsOptions {
+  /** The certificate, then those that signed it (`fullchain.pem`). */
+  cert: string
+  key: string
+  /** How often to look whether the files have changed. Default 10 s. */
+  checkEveryMs?: number
+}
+
+/** What the gateway must know of a site. */
+export interface SiteRule {
+  /** `idsite` of its events. */
+  id: number
+  /** Host names, without a port, of the pages that may report for it; `*.shop.example`: all below. Empty: any page. */
+  hosts: readonly string[]
 }
 
 /** Everything `startGateway` needs to know. `gatewayOptions` fills in the defaults. */
@@ -45,6 +68,12 @@ export interface GatewayOptions {
   frontEnd: FrontEnd
   log: LogOptions
   limits: LimitOptions
+  /** Default none: plain HTTP. */
+  tls: TlsOptions | undefined
+  /** Sites that have rules; events of others are taken from everywhere. Default none. */
+  sites: readonly SiteRule[]
+  /** Site of `/ingest` requests without `idsite`. Default 1. */
+  ingestSiteId: number
   /** Addresses and CIDR ranges whose X-Forwarded-For is believed. Default none. */
   trustedProxies: readonly string[]
   ipMode: IpMode
@@ -73,10 +102,16 @@ export function gatewayOptions(settings: GatewaySettings): GatewayOptions {
       durability: settings.log.durability ?? 'write',
     },
     limits: {
-      requestsPerSecond: settings.limits?.requestsPerSecond ?? 0,
+      perAddress: settings.limits?.perAddress ?? 0,
+      perSite: settings.limits?.perSite ?? 0,
+      burstSeconds: settings.limits?.burstSeconds ?? 2,
+      maxConnections: settings.limits?.maxConnections ?? 10_000,
       requestTimeoutMs: settings.limits?.requestTimeoutMs ?? 10_000,
       keepAliveMs: settings.limits?.keepAliveMs ?? 10_000,
     },
+    tls: settings.tls,
+    sites: settings.sites ?? [],
+    ingestSiteId: settings.ingestSiteId ?? 1,
     trustedProxies: settings.trustedProxies ?? [],
     ipMode: settings.ipMode ?? 'full',
     sdkDir: settings.sdkDir,

@@ -1,5 +1,5 @@
-import type { ByteString } from '@headwater/core'
-import { type AcceptOptions, acceptBeacon } from './accept-beacon.ts'
+import { type ByteString, parseQuery } from '@headwater/core'
+import { type AcceptOptions, acceptBeacon, type BeaconLine } from './accept-beacon.ts'
 import { type Answer, DRAINING, LOG_UNWRITABLE, TOO_MANY } from './answer.ts'
 import { anonymisedAddress, clientAddress, type TrustedProxies } from './client-address.ts'
 import { countAnswer, type GatewayCounts } from './counts.ts'
@@ -7,8 +7,9 @@ import type { FrontRequest } from './front.ts'
 import type { LineWriter } from './line-writer.ts'
 import type { LogLines } from './log-line.ts'
 import type { IpMode } from './options.ts'
-import type { RateLimit } from './rate-limit.ts'
+import { type RateLimit, rateKey } from './rate-limit.ts'
 import { remoteUser } from './remote-user.ts'
+import type { SiteRules } from './site-rules.ts'
 
 /**
  * From a bulk's second line on, agent and referer are cut to this length: one request of 64 KiB of events and 32 KiB of
@@ -19,8 +20,14 @@ const MAX_REPEATED_BYTES = 1024
 export interface HandlerOptions extends AcceptOptions {
   trusted: TrustedProxies
   ipMode: IpMode
-  rateLimit: RateLimit | undefined
+  perAddress: RateLimit | undefined
+  perSite: RateLimit | undefined
+  sites: SiteRules
 }
+
+const INGEST = '/ingest'
+/** Bucket of all events that are of no site we know: made-up ids must not get a bucket each. */
+const NO_SITE = 'none'
 
 /**
  * What happens to every request, whichever front end brought it: refuse, or accept, write, and answer when it is written.
@@ -41,14 +48,28 @@ export class RequestHandler<Waiting> {
 
   /** Returns the answer to send now, or undefined: the writer delivers it to `waiting` when the lines are written. */
   handle(request: FrontRequest, waiting: Waiting): Answer | undefined {
-    const { trusted, ipMode, rateLimit } = this.#options
+    const { trusted, ipMode, perAddress, perSite, sites } = this.#options
     if (request.late) return this.#count(DRAINING)
     const now = Date.now()
     const client = clientAddress(request.peer, request.forwardedFor, trusted)
-    if (rateLimit !== undefined && !rateLimit.allows(client, now)) return this.#count(TOO_MANY)
+    if (perAddress !== undefined && !perAddress.allows(rateKey(client), now)) {
+      this.counts.overAddressRate++
+      return this.#count(TOO_MANY)
+    }
 
-    const { answer, lines, invalid, cut } = acceptBeacon(request, this.#options)
+    const accepted = acceptBeacon(request, this.#options)
+    const { answer, invalid, cut } = accepted
+    let { lines } = accepted
     if (lines.length === 0) return this.#count(answer)
+    if (perSite !== undefined && !perSite.allows(String(this.#siteOf(request, lines[0]) ?? NO_SITE), now)) {
+      this.counts.overSiteRate++
+      return this.#count(TOO_MANY)
+    }
+    if (sites.checkHosts) {
+      lines = lines.filter(line => this.#isFromItsSite(request, line))
+      // Answered as ever: the page can do nothing about it, and would send the same again.
+      if (lines.length === 0) return this.#count(answer)
+    }
     if (!this.#writer.writable) return this.#count(LOG_UNWRITABLE)
 
     const visitor = {
@@ -77,6 +98,20 @@ export class RequestHandler<Waiting> {
     this.counts.cut += cut
     this.#writer.commit(waiting, answer)
     return undefined
+  }
+
+  /** The site of an event; of a bulk's first one, when the rate is asked. */
+  #siteOf(request: FrontRequest, line: BeaconLine | undefined): number | undefined {
+    return this.#options.sites.siteOf(line?.params ?? parseQuery(line?.query ?? '', false), request.path === INGEST)
+  }
+
+  #isFromItsSite(request: FrontRequest, line: BeaconLine): boolean {
+    const { sites } = this.#options
+    const params = line.params ?? parseQuery(line.query ?? '', false)
+    const verdict = sites.verdict(sites.siteOf(params, request.path === INGEST), params, request)
+    if (verdict === 'not_allowed') this.counts.hostNotAllowed++
+    else if (verdict === 'missing') this.counts.hostMissing++
+    return verdict === 'allowed'
   }
 
   #count(answer: Answer): Answer {

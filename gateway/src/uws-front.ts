@@ -1,9 +1,10 @@
 import { type ByteString, encodeUtf8, MAX_BODY_BYTES } from '@headwater/core'
 import { type Answer, BODY_TOO_LARGE_CLOSE, TOO_SLOW } from './answer.ts'
+import type { Certificate } from './certificate.ts'
 import { addressText } from './client-address.ts'
-import type { Front, FrontOptions, FrontRequest, Handle } from './front.ts'
+import type { Front, FrontOptions, FrontRefusals, FrontRequest, Handle } from './front.ts'
 import { GatewayError } from './gateway-error.ts'
-import type { Uws, UwsRequest, UwsResponse } from './load-uws.ts'
+import type { Uws, UwsApp, UwsRequest, UwsResponse } from './load-uws.ts'
 
 /** An answer to HEAD has the length of a body and none. */
 const HEAD = 'HEAD'
@@ -93,32 +94,45 @@ export async function startUwsFront(
   uws: Uws,
   options: FrontOptions,
   handle: Handle<UwsWaiting>,
-  refused: (status: number) => void,
+  refusals: FrontRefusals,
 ): Promise<Front> {
-  const app = uws.App()
+  const { readsOrigin, maxConnections } = options
   const receiving = new Set<Reception>()
   let listening = true
+  let connections = 0
 
-  app.get('/*', (response: UwsWaiting, request) => {
-    const answer = handle(frontRequest(response, request, 'GET', !listening), response)
-    if (answer === undefined) response.onAborted(ignoreAbort)
-    else send(response, answer)
-  })
-  app.post('/*', (response: UwsWaiting, request) => {
-    const whole = frontRequest(response, request, 'POST', !listening)
-    receiveBody(response, Number(request.getHeader('content-length')), whole)
-  })
-  app.any('/*', (response: UwsWaiting, request) => {
-    const method = request.getCaseSensitiveMethod()
-    if (method === HEAD) response.headOnly = true
-    const answer = handle(frontRequest(response, request, method, !listening), response)
-    if (answer === undefined) response.onAborted(ignoreAbort)
-    else send(response, answer)
-  })
+  function countConnection(response: UwsResponse, change: number): void {
+    connections += change
+    if (change < 0 || connections <= maxConnections) return
+    refusals.connection()
+    response.close()
+  }
+
+  function makeApp(certificate: Certificate | undefined): UwsApp {
+    const app = certificate === undefined ? uws.App() : tlsApp(uws, certificate)
+    app.get('/*', (response: UwsWaiting, request) => {
+      const answer = handle(frontRequest(response, request, 'GET', !listening, readsOrigin), response)
+      if (answer === undefined) response.onAborted(ignoreAbort)
+      else send(response, answer)
+    })
+    app.post('/*', (response: UwsWaiting, request) => {
+      const whole = frontRequest(response, request, 'POST', !listening, readsOrigin)
+      receiveBody(response, Number(request.getHeader('content-length')), whole)
+    })
+    app.any('/*', (response: UwsWaiting, request) => {
+      const method = request.getCaseSensitiveMethod()
+      if (method === HEAD) response.headOnly = true
+      const answer = handle(frontRequest(response, request, method, !listening, readsOrigin), response)
+      if (answer === undefined) response.onAborted(ignoreAbort)
+      else send(response, answer)
+    })
+    if (maxConnections > 0) app.filter(countConnection)
+    return app
+  }
 
   function receiveBody(response: UwsWaiting, contentLength: number, request: FrontRequest): void {
     if (contentLength > MAX_BODY_BYTES) {
-      refused(413)
+      refusals.request(413)
       send(response, BODY_TOO_LARGE_CLOSE)
       return
     }
@@ -133,7 +147,7 @@ export async function startUwsFront(
       if (reception.over) return
       length += chunk.byteLength
       if (length > MAX_BODY_BYTES) {
-        refused(413)
+        refusals.request(413)
         refuse(reception, BODY_TOO_LARGE_CLOSE)
       } else if (isLast) {
         receiving.delete(reception)
@@ -162,7 +176,7 @@ export async function startUwsFront(
       const before = Date.now() - options.requestTimeoutMs
       for (const reception of receiving)
         if (reception.since < before) {
-          refused(TOO_SLOW.status)
+          refusals.request(TOO_SLOW.status)
           refuse(reception, TOO_SLOW)
         }
     },
@@ -170,6 +184,9 @@ export async function startUwsFront(
   )
   watch.unref()
 
+  const app = makeApp(options.certificate)
+  /** Apps whose certificates were in force before; the last one has the one that is. They keep their connections. */
+  const renewed: UwsApp[] = []
   const socket = await new Promise<object | false>(resolve => {
     app.listen(options.host, options.port, LISTEN_EXCLUSIVE_PORT, resolve)
   })
@@ -186,11 +203,31 @@ export async function startUwsFront(
     port: uws.us_socket_local_port(socket),
     receiving: () => receiving.size,
     stopListening,
+    useCertificate: certificate => {
+      // The listener stays: an app with a new certificate takes its connections.
+      const next = makeApp(certificate)
+      if (app.addChildAppDescriptor === undefined || app.removeChildAppDescriptor === undefined)
+        throw new GatewayError('TLS_UNUSABLE', 'this uWebSockets.js takes a new certificate only after a restart.')
+      const before = renewed.at(-1)
+      app.addChildAppDescriptor(next.getDescriptor?.())
+      if (before !== undefined) app.removeChildAppDescriptor(before.getDescriptor?.())
+      renewed.push(next)
+    },
     close: async () => {
       clearInterval(watch)
       stopListening()
-      app.close()
+      for (const one of [app, ...renewed]) one.close()
     },
+  }
+}
+
+function tlsApp(uws: Uws, { certFile, keyFile }: Certificate): UwsApp {
+  try {
+    return uws.SSLApp({ cert_file_name: certFile, key_file_name: keyFile })
+  } catch (cause) {
+    throw new GatewayError('TLS_UNUSABLE', `uWebSockets.js cannot use the TLS files. Found: ${certFile}, ${keyFile}.`, {
+      cause,
+    })
   }
 }
 
@@ -198,7 +235,13 @@ export async function startUwsFront(
  * Reads what the log line needs while the request is valid. Every call crosses into C++ (0.1 µs), so what only few requests
  * have is looked at closely only when its first look finds something.
  */
-function frontRequest(response: UwsResponse, request: UwsRequest, method: string, late: boolean): FrontRequest {
+function frontRequest(
+  response: UwsResponse,
+  request: UwsRequest,
+  method: string,
+  late: boolean,
+  readsOrigin: boolean,
+): FrontRequest {
   const query = request.getQuery()
   const path = request.getUrl()
   const whole: FrontRequest = {
@@ -208,7 +251,7 @@ function frontRequest(response: UwsResponse, request: UwsRequest, method: string
     path: toBytes(path),
     query: query === undefined ? undefined : toBytes(query),
     protocol: 'HTTP/1.1',
-    origin: path === '/ingest' ? header(request, 'origin') : undefined,
+    origin: readsOrigin || path === '/ingest' ? header(request, 'origin') : undefined,
     referer: header(request, 'referer'),
     ifNoneMatch: path.startsWith('/headwater') ? header(request, 'if-none-match') : undefined,
     body: '',

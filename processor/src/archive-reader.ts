@@ -3,6 +3,11 @@ import type { QueryValue } from './query-value.ts'
 export interface ArchiveQueryOptions {
   /** The archive's folder; it need not exist yet. */
   archiveDir: string
+  /**
+   * Without the views `event_log` and `scenario_log`, which cannot even be made when one of their files is damaged: files
+   * are named by `read_parquet` then. Default true.
+   */
+  views?: boolean
   /** Memory DuckDB may use, MiB. Default 512. A query that needs more fails. */
   memoryLimitMb?: number
   /** Default 2. */

@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type DuckDBConnection, DuckDBInstance, type DuckDBPreparedStatement, StatementType } from '@duckdb/node-api'
 import { ARCHIVE_COLUMNS, type ArchiveTable, type ArchiveType } from '@headwater/core'
+import { beginReading } from './archive-lock.ts'
 import { ArchiveQueryError, type ArchiveQueryOptions, type ArchiveReader, type QueryResult } from './archive-reader.ts'
 import { type QueryValue, queryValue } from './query-value.ts'
 
@@ -24,11 +25,13 @@ export async function openWithDuckDb(options: ArchiveQueryOptions): Promise<Arch
   })
   const connection = await instance.connect()
   try {
-    for (const table of ['event_log', 'scenario_log'] as const) {
+    for (const table of options.views === false ? [] : (['event_log', 'scenario_log'] as const)) {
       await connection.run(`CREATE VIEW ${table} AS ${await viewOf(archiveDir, table)}`)
     }
     for (const setting of [
       `TimeZone = 'UTC'`,
+      // A file may be replaced under its name by one with fewer rows (see archive-lock.ts): nothing of the old one is kept.
+      'enable_external_file_cache = false',
       `temp_directory = ''`,
       'autoinstall_known_extensions = false',
       'autoload_known_extensions = false',
@@ -46,7 +49,7 @@ export async function openWithDuckDb(options: ArchiveQueryOptions): Promise<Arch
     throw failed(cause)
   }
   return {
-    query: sql => query(connection, sql, options.deadlineMs ?? 60_000),
+    query: sql => query(connection, archiveDir, sql, options.deadlineMs ?? 60_000),
     close(): void {
       connection.closeSync()
       instance.closeSync()
@@ -80,16 +83,31 @@ async function namesIn(folder: string, prefix: string): Promise<string[]> {
   return names.filter(name => name.startsWith(prefix))
 }
 
-async function query(connection: DuckDBConnection, sql: string, deadlineMs: number): Promise<QueryResult> {
-  const statement = await prepare(connection, sql)
+async function query(
+  connection: DuckDBConnection,
+  archiveDir: string,
+  sql: string,
+  deadlineMs: number,
+): Promise<QueryResult> {
+  // Before the statement is prepared: that opens files already.
+  const endReading = await beginReading(archiveDir)
+  let statement: DuckDBPreparedStatement
+  try {
+    statement = await prepare(connection, sql)
+  } catch (cause) {
+    await endReading()
+    throw cause
+  }
   let late = false
   const timer = setTimeout(() => {
     late = true
     connection.interrupt()
+    void endReading() // also when nobody ever reads the rows
   }, deadlineMs).unref()
   const end = (): void => {
     clearTimeout(timer)
     statement.destroySync()
+    void endReading()
   }
   const fault = (cause: unknown): ArchiveQueryError => {
     if (!late) return failed(cause)

@@ -1,7 +1,7 @@
 import { Counters, MAX_CLOCK_LEAD_MS } from '@headwater/core'
 import type { Logger } from 'pino'
 import { openArchive } from './archive-query.ts'
-import type { ArchiveReader } from './archive-reader.ts'
+import { ArchiveQueryError, type ArchiveReader } from './archive-reader.ts'
 import { CommittedPositions } from './committed-positions.ts'
 import { ProcessorError } from './errors.ts'
 import type { SegmentLog } from './logs/segment-log.ts'
@@ -103,8 +103,9 @@ async function countArchive(
   const counters = new Counters()
   let rows = 0
   let doneBytes = 0
-  const archive = await openArchive({ archiveDir: options.archiveDir, deadlineMs: DEADLINE_MS })
+  let archive: ArchiveReader | undefined
   try {
+    archive = await openArchive({ archiveDir: options.archiveDir, deadlineMs: DEADLINE_MS })
     for (let next = 0; next < found.length; ) {
       const some: string[] = []
       let bytes = 0
@@ -117,31 +118,30 @@ async function countArchive(
       doneBytes += bytes
       options.onProgress?.({ rows, doneBytes, totalBytes })
     }
+  } catch (cause) {
+    if (!(cause instanceof ArchiveQueryError)) throw cause
+    throw new ProcessorError(
+      'ARCHIVE_DAMAGED',
+      'an archive file cannot be read; the counters are as they were. Move the file out of the archive and begin again, ' +
+        `and its rows are not counted. Found: ${cause.message}.`,
+      { cause },
+    )
   } finally {
-    archive.close()
+    archive?.close()
   }
   return { counters, rows, files: found.length }
 }
 
 async function countFiles(archive: ArchiveReader, paths: readonly string[], counters: Counters): Promise<number> {
+  const answer = await archive.query(sqlOf(paths, Date.now()))
   let rows = 0
-  try {
-    const answer = await archive.query(sqlOf(paths, Date.now()))
-    for await (const chunk of answer.rows)
-      for (const row of chunk) {
-        const [scenarioId, judgingVersion, success, date, count] = row as [number, number, 0 | 1, number, number]
-        const outcome = { scenarioId, judgingVersion, success, date }
-        for (let n = 0; n < count; n++) counters.add(outcome)
-        rows += count
-      }
-  } catch (cause) {
-    throw new ProcessorError(
-      'ARCHIVE_DAMAGED',
-      'an archive file cannot be read; the counters are as they were. Move the file out of the archive and begin again, ' +
-        `and its rows are not counted. Found: ${cause instanceof Error ? cause.message : String(cause)}.`,
-      { cause },
-    )
-  }
+  for await (const chunk of answer.rows)
+    for (const row of chunk) {
+      const [scenarioId, judgingVersion, success, date, count] = row as [number, number, 0 | 1, number, number]
+      const outcome = { scenarioId, judgingVersion, success, date }
+      for (let n = 0; n < count; n++) counters.add(outcome)
+      rows += count
+    }
   return rows
 }
 

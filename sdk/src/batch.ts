@@ -41,6 +41,6 @@ export function nextBatch(events: readonly QueuedEvent[], now: number, maxChars:
 
 /** The event's parameters with those of this attempt. `cdo` is Matomo's: seconds between the event and its request. */
 function attemptQuery(event: QueuedEvent, now: number): string {
-  const delaySeconds = Math.min(86_400, Math.floor((now - event.at) / 1000))
+  const delaySeconds = Math.min(86_400, ((now - event.at) / 1000) | 0)
   return `${event.query}&${ATTEMPT}=${event.tries}${delaySeconds > 0 ? `&${CLIENT_DELAY}=${delaySeconds}` : ''}`
 }

@@ -15,8 +15,7 @@ export function buildQuery(params: Readonly<TrackedParams>): string {
     const encode = (value: ParamValue): string =>
       encodeURIComponent(`${value}`.slice(0, max).replace(/[\ud800-\udfff]/gu, '\ufffd'))
     const query = Object.entries(params)
-      .filter(([, value]) => value || value === 0)
-      .map(([name, value]) => `${encode(name)}=${encode(value)}`)
+      .flatMap(([name, value]) => (value || value === 0 ? `${encode(name)}=${encode(value)}` : []))
       .join('&')
     if (query.length <= MAX_EVENT_CHARS || !max) return query
   }

@@ -22,7 +22,8 @@ const silent: Tracker = {
  */
 export function createTracker(options: TrackerOptions): Tracker {
   try {
-    if (typeof document !== 'undefined') return startTracker(options, browserPorts(), allPlugins(options.plugins ?? []))
+    if (typeof document !== 'undefined')
+      return startTracker({ ...options }, browserPorts(), allPlugins(options.plugins ?? []))
   } catch (error) {
     if (options?.debug) console.warn('headwater:', error)
   }

@@ -40,7 +40,7 @@ export interface Outbox {
   stop(): void
 }
 
-export function createOutbox({ clock, transport, lifecycle, randomBytes }: Ports, stored: StoredEvents): Outbox {
+export function createOutbox({ clock, transport, lifecycle }: Ports, stored: StoredEvents): Outbox {
   let waiting: QueuedEvent[] = []
   let inFlight: QueuedEvent[] = []
   let handed: QueuedEvent[] = []
@@ -48,8 +48,6 @@ export function createOutbox({ clock, transport, lifecycle, randomBytes }: Ports
   let failures = 0
   let networkFailures = 0
   let waitingSince = 0
-  /** How many were due when the last sending had to stop; the next answer makes room for them. */
-  let overdue = 0
   let timer: Stop | undefined
   /** Set while the pause after a failed attempt lasts. */
   let pause: Stop | undefined
@@ -59,17 +57,21 @@ export function createOutbox({ clock, transport, lifecycle, randomBytes }: Ports
   const without = (events: QueuedEvent[], gone: QueuedEvent[]): QueuedEvent[] =>
     events.filter(event => !gone.includes(event))
 
+  /** Whether there is something to send and a network to try. */
+  const able = (): boolean => !!waiting[0] && networkFailures < MAX_NETWORK_FAILURES && lifecycle.online()
+
   /** What is not acknowledged is left with the browser in case the page dies; once for all changes of one turn. */
   const leave = (): void => {
-    leaving ??= Promise.resolve().then(() => {
+    if (leaving) return
+    leaving = Promise.resolve().then(() => {
       leaving = undefined
-      const requests: Batch[] = []
-      for (let tail = [...inFlight, ...waiting]; tail.length; ) {
-        const batch = nextBatch(tail, clock.now(), MAX_BATCH_CHARS)
-        requests.push(batch)
-        tail = without(tail, batch.events)
+      let tail = [...inFlight, ...waiting]
+      transport.leave()
+      while (tail[0]) {
+        const { events, url, body } = nextBatch(tail, clock.now(), MAX_BATCH_CHARS)
+        tail = without(tail, events)
+        transport.leave(url, body)
       }
-      transport.leave(requests)
     })
   }
 
@@ -82,7 +84,7 @@ export function createOutbox({ clock, transport, lifecycle, randomBytes }: Ports
       inFlight = without(inFlight, events)
       charsInFlight -= body.length
       // A 4xx says that these bytes will never be taken; 408 and 429 ask for patience.
-      if (status && status < 500 && status !== 408 && status !== 429) {
+      if (status && status < 500 && ![408, 429].includes(status)) {
         failures = networkFailures = 0
         events.forEach(stored.remove)
       } else if (wanted) {
@@ -92,11 +94,12 @@ export function createOutbox({ clock, transport, lifecycle, randomBytes }: Ports
         // Requests that fail together are one failure.
         if (!pause) {
           networkFailures = status ? 0 : networkFailures + 1
-          const jitter = (Math.min(MAX_BACKOFF_MS, 1000 * 2 ** failures++) * randomBytes(1)[0]!) / 255
+          const jitter = Math.min(MAX_BACKOFF_MS, 1000 * 2 ** failures++) * Math.random()
           pause = clock.later(resume, Math.min(MAX_PAUSE_MS, retryAfterMs || jitter))
         }
       }
-      pump(overdue)
+      // Room for more. What has been waiting for company goes along.
+      pump()
     })
   }
 
@@ -106,27 +109,23 @@ export function createOutbox({ clock, transport, lifecycle, randomBytes }: Ports
     pump()
   }
 
-  /** Sends what waits, as far as pauses and the keepalive budget allow; `go` is 0 when nothing of it is due yet. */
-  const pump = (go = 1): void => {
-    if (go) {
-      timer?.()
-      while (waiting.length && !pause && networkFailures < MAX_NETWORK_FAILURES && lifecycle.online()) {
-        const batch = nextBatch(waiting, clock.now(), MAX_BATCH_CHARS)
-        if (charsInFlight && charsInFlight + batch.body.length > MAX_IN_FLIGHT_CHARS) break
-        send(batch)
-      }
-      overdue = waiting.length
+  /** Sends what waits, as far as pauses and the keepalive budget allow. */
+  const pump = (): void => {
+    timer?.()
+    while (!pause && able()) {
+      const batch = nextBatch(waiting, clock.now(), MAX_BATCH_CHARS)
+      if (charsInFlight && charsInFlight + batch.body.length > MAX_IN_FLIGHT_CHARS) break
+      send(batch)
     }
-    if (!inFlight.length) for (const resolve of flushed.splice(0)) resolve()
+    if (!inFlight[0]) for (const resolve of flushed.splice(0)) resolve()
     leave()
   }
 
   /** By `sendBeacon`, halving what it refuses; what it refuses alone goes by `fetch` and into storage. */
   const hide = (): void => {
     let limit = MAX_BATCH_CHARS
-    const online = lifecycle.online()
-    if (failures || !online) stored.save([...inFlight, ...waiting])
-    while (online && waiting.length && networkFailures < MAX_NETWORK_FAILURES) {
+    if (failures || !lifecycle.online()) stored.save([...inFlight, ...waiting])
+    while (able()) {
       const batch = nextBatch(waiting, clock.now(), limit)
       const { events, url, body } = batch
       if (transport.beacon(url, body)) {
@@ -154,7 +153,7 @@ export function createOutbox({ clock, transport, lifecycle, randomBytes }: Ports
       else {
         timer?.()
         // The wall clock may jump: whatever it says, never wait longer than the silence.
-        timer = clock.later(() => pump(), Math.min(IDLE_MS, waitingSince + MAX_WAIT_MS - now))
+        timer = clock.later(pump, Math.min(IDLE_MS, waitingSince + MAX_WAIT_MS - now))
       }
     },
     hide,

@@ -40,12 +40,12 @@ export function watchPageViews(
     if (keyNow() !== key) count()
     else address = page.url()
   }
-  const unsubscribe =
-    spa &&
-    navigation.subscribe(() => {
-      timer?.()
-      timer = clock.later(settle, SETTLE_MS)
-    })
+  const unsubscribe = spa
+    ? navigation.subscribe(() => {
+        timer?.()
+        timer = clock.later(settle, SETTLE_MS)
+      })
+    : undefined
 
   return {
     seen() {
@@ -57,8 +57,7 @@ export function watchPageViews(
     settle,
     stop() {
       timer?.()
-      timer = undefined
-      if (unsubscribe) unsubscribe()
+      unsubscribe?.()
     },
   }
 }

@@ -92,7 +92,8 @@ export interface Lifecycle {
   visible(): boolean
   /** False only when the browser knows that it has no network. */
   online(): boolean
-  subscribe(listener: (moment: Moment) => void): Stop
+  /** One `Stop` for each source of moments. */
+  subscribe(listener: (moment: Moment) => void): Stop[]
 }
 
 export interface Navigation {
@@ -119,8 +120,8 @@ export interface KeyValueStore {
 /** `status` 0: no answer (network, blocked, timed out, over the keepalive quota). */
 export interface Answer {
   status: number
-  /** From `Retry-After` in seconds; 0 without. */
-  retryAfterMs: number
+  /** From `Retry-After` in seconds; 0, NaN (a date) or nothing without. */
+  retryAfterMs?: number
 }
 
 export interface Transport {
@@ -128,6 +129,6 @@ export interface Transport {
   request(url: string, body: string): Promise<Answer>
   /** `sendBeacon`. True when the browser has taken it over, which says nothing about its arrival. */
   beacon(url: string, body: string): boolean
-  /** Leaves these with the browser, to be sent when the page ends however it ends; replaces what was left before. */
-  leave(requests: readonly { url: string; body: string }[]): void
+  /** Leaves one more request with the browser, to be sent when the page ends, however it ends. Without `url` takes all back. */
+  leave(url?: string, body?: string): void
 }

@@ -9,13 +9,13 @@ const PREFIX = '_hw_q.'
 export interface StoredEvents {
   /** Keeps copies and marks what is kept with `stored`. With no room left the least worthy go. */
   save(events: readonly QueuedEvent[]): void
-  /** What is there for `endpoint`, oldest first. */
+  /** What is there for `endpoint`, in no order: the events say when they happened. */
   load(endpoint: string): QueuedEvent[]
   remove(event: QueuedEvent): void
   clear(): void
 }
 
-/** `allowed` is asked before each write: consent may change. */
+/** `allowed` is asked before each write: consent may change. Reading is the caller's question. */
 export function createStoredEvents({ storage, clock }: Ports, allowed: () => boolean): StoredEvents {
   const remove = (event: QueuedEvent): void => {
     if (event.stored) storage.remove(PREFIX + event.id)
@@ -37,23 +37,15 @@ export function createStoredEvents({ storage, clock }: Ports, allowed: () => boo
 
   return {
     save(events) {
-      if (!allowed() || !events.length) return
-      const ids = new Set(events.map(event => event.id))
-      const others = all().filter(({ id }) => !ids.has(id))
+      if (!allowed()) return
+      for (const event of events) event.stored = storage.set(PREFIX + event.id, JSON.stringify(event))
       let chars = 0
-      for (const [index, event] of [...others, ...events].sort(byWorth).entries()) {
-        const text = JSON.stringify(event)
-        chars += text.length
+      for (const [index, event] of all().sort(byWorth).entries()) {
+        chars += event.query.length
         if (index >= MAX_STORED || chars > MAX_STORED_CHARS) remove(event)
-        else if (ids.has(event.id)) event.stored = storage.set(PREFIX + event.id, text)
       }
     },
-    load: endpoint =>
-      allowed()
-        ? all()
-            .filter(({ target }) => target.startsWith(`${endpoint}/`))
-            .sort((a, b) => a.at - b.at)
-        : [],
+    load: endpoint => all().filter(({ target }) => target.startsWith(`${endpoint}/`)),
     remove,
     clear() {
       all().forEach(remove)

@@ -4,7 +4,7 @@ import { MAX_HELD } from './limits.ts'
 import type { ConsentState, TrackerOptions } from './options.ts'
 import { createOutbox } from './outbox.ts'
 import { watchPageViews } from './page-views.ts'
-import type { Plugin, PluginMoment } from './plugin.ts'
+import type { Plugin, PluginMoment, Watch } from './plugin.ts'
 import type { Moment, PageEvent, Ports, Stop } from './ports.ts'
 import { randomText } from './random-ids.ts'
 import { createStoredEvents } from './stored-events.ts'
@@ -45,21 +45,14 @@ const REPLAY_AFTER_MS = 1_000
 
 /**
  * The tracker over its ports; `createTracker` brings the browser's. `plugin`: all of them as one, see `all-plugins.ts`;
- * where none is given its hooks vanish from the bundle. Throws when `options` or the page make no sense.
+ * where none is given its hooks vanish from the bundle. `options` stay the tracker's own: it reads them anew where they may
+ * change (`_paq` changes them), and trims the endpoint. Throws when `options` or the page make no sense.
  */
 export function startTracker(options: TrackerOptions, ports: Ports, plugin?: Plugin): Tracker {
   const { clock, page, lifecycle } = ports
-  const {
-    gpc = 'cookieless',
-    dnt = 'ignore',
-    autoPageview = true,
-    clicks = true,
-    spa = true,
-    debug,
-  } = options
-  const endpoint = options.endpoint.replace(/\/+$/, '')
+  const { gpc = 'cookieless', dnt = 'ignore', autoPageview = true, clicks = true, spa = true, debug } = options
+  options.endpoint = options.endpoint.replace(/\/+$/, '')
   const signals = [page.globalPrivacyControl && gpc, page.doNotTrack && dnt]
-  /** Asked anew each time: the Matomo layer changes its options. */
   const cookieless = (): boolean | undefined => options.cookieless || signals.includes('cookieless')
 
   let consent: ConsentState = signals.includes('off') ? 'denied' : (options.consent ?? 'granted')
@@ -76,11 +69,7 @@ export function startTracker(options: TrackerOptions, ports: Ports, plugin?: Plu
   const mayStore = (): boolean => !cookieless() && consent === 'granted'
   const stored = createStoredEvents(ports, mayStore)
   const outbox = createOutbox(ports, stored)
-  const visitor = createVisitor(ports, {
-    mayStore,
-    secure: page.url().startsWith('https:'),
-    domain: options.cookieDomain,
-  })
+  const visitor = createVisitor(ports, mayStore, options)
   const pageLoadId = randomText(ports.randomBytes, 8)
 
   const warn = (...what: unknown[]): void => {
@@ -98,6 +87,7 @@ export function startTracker(options: TrackerOptions, ports: Ports, plugin?: Plu
       }
     }
 
+  let watch: Watch | undefined
   const tell = (moment: PluginMoment, params: TrackedParams = {}): void => watch?.(moment, params)
   const stops: Stop[] = []
   const on = (name: string, handler: (event: PageEvent) => void): void => {
@@ -144,7 +134,7 @@ export function startTracker(options: TrackerOptions, ports: Ports, plugin?: Plu
       params._id = visitorId
       params._idn = isNew
       const path = /^\d+$/.test(`${scenarioId}`) ? scenarioId : 'matomo.php'
-      const target = `${endpoint}/${path}?_id=${visitorId}`
+      const target = `${options.endpoint}/${path}?_id=${visitorId}`
       outbox.add({ id, target, query: buildQuery(params), at, tries: 0, minor }, urgent)
     }
     if (consent === 'granted') finish()
@@ -152,11 +142,11 @@ export function startTracker(options: TrackerOptions, ports: Ports, plugin?: Plu
   }
 
   const pageview = ({ title, url, referrer, scenarioId }: PageviewOptions = {}): void => {
+    tell('view')
     const urgent = !viewId
     viewId = randomText(ports.randomBytes, 6)
     viewUrl = url
     viewReferrer = referrer ?? views.seen()
-    tell('view')
     record({ action_name: title ?? page.title() }, { scenarioId, urgent })
   }
 
@@ -177,7 +167,7 @@ export function startTracker(options: TrackerOptions, ports: Ports, plugin?: Plu
   const replay = (): void => {
     if (!mayStore()) return
     ports.exclusively(() => {
-      const events = stored.load(endpoint)
+      const events = stored.load(options.endpoint)
       for (const event of events) outbox.add({ ...event, tries: event.tries + 1 })
       return events[0] && outbox.flush()
     })
@@ -195,7 +185,7 @@ export function startTracker(options: TrackerOptions, ports: Ports, plugin?: Plu
       outbox.show(moment === 'online')
     }
   }
-  stops.push(lifecycle.subscribe(safely(turn)), views.stop, outbox.stop)
+  stops.push(...lifecycle.subscribe(safely(turn)), views.stop, outbox.stop)
   if (clicks)
     on('click', happened => {
       const click = declaredClick(happened.composedPath())
@@ -233,7 +223,7 @@ export function startTracker(options: TrackerOptions, ports: Ports, plugin?: Plu
       for (const stop of stops) stop()
     }),
   }
-  const watch = plugin?.(tracker, { ports, visitor, mayStore, on, safely, warn })
+  watch = plugin?.(tracker, { ports, visitor, signals, mayStore, on, stops, safely, warn })
   safely(arrive)()
   return tracker
 }

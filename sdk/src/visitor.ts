@@ -1,3 +1,4 @@
+import type { TrackerOptions } from './options.ts'
 import type { Ports } from './ports.ts'
 import { randomVisitorId } from './random-ids.ts'
 
@@ -14,37 +15,35 @@ export interface Visitor {
   forget(): void
 }
 
-interface VisitorOptions {
-  /** False: nothing is read or written; the id lasts as long as the page. */
-  mayStore(): boolean
-  secure: boolean
-  domain: string | undefined
-}
-
 /** Ours, or Matomo's `_pk_id.<site>.<hash>=<16 hex>.<created, Unix s>.…`: an id that is known is kept. */
-const KNOWN = /(?:^|; )(?:_hw_id|_pk_id[^=]*)=([0-9a-f]{16})\.(\d+)/
+const KNOWN = /\b_(?:hw|pk)_id[^=;]*=([0-9a-f]{16})\.(\d+)/
 
 /**
  * Who this is, by a first-party cookie: `_hw_id=<16 hex>.<created, Unix s>`. Written with each page load, for Safari
  * forgets script-written cookies 7 days after the last writing; the 13 months count from creation all the same.
+ * `mayStore` false: nothing is read or written, the id lasts as long as the page.
  */
-export function createVisitor({ cookies, clock, randomBytes }: Ports, options: VisitorOptions): Visitor {
+export function createVisitor(
+  { cookies, clock, page, randomBytes }: Ports,
+  mayStore: () => boolean,
+  options: Pick<TrackerOptions, 'cookieDomain'>,
+): Visitor {
   let id = ''
-  const write = (value: string, seconds: number): void => {
-    const { secure, domain } = options
+  const write = (value: string, seconds: number): void =>
     cookies.write(
-      `_hw_id=${value}; max-age=${seconds}; path=/; SameSite=Lax${secure ? '; Secure' : ''}${domain ? `; domain=${domain}` : ''}`,
+      `_hw_id=${value}; max-age=${seconds}; path=/; SameSite=Lax${page.url().startsWith('https:') ? '; Secure' : ''}${
+        options.cookieDomain ? `; domain=${options.cookieDomain}` : ''
+      }`,
     )
-  }
 
   return {
     identify() {
       if (id) return [id, 0]
       const now = Math.floor(clock.now() / 1000)
-      const known = options.mayStore() && KNOWN.exec(cookies.read())
+      const known = mayStore() && KNOWN.exec(cookies.read())
       const created = known ? +known[2]! : now
       id = known ? known[1]! : randomVisitorId(randomBytes)
-      if (options.mayStore()) write(`${id}.${created}`, created + LIFETIME_SECONDS - now)
+      if (mayStore()) write(`${id}.${created}`, created + LIFETIME_SECONDS - now)
       return [id, known ? 0 : 1]
     },
     forget() {

@@ -8,7 +8,7 @@ import {
   startCollector,
 } from '@headwater/testkit'
 import type { BrowserContext } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, describe } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe } from 'vitest'
 
 /** What a test in a real browser gets: pages on one origin, the collector on another, a fresh profile each test. */
 export interface ChromiumSuite {
@@ -31,12 +31,7 @@ export function describeInChromium(name: string, body: (suite: ChromiumSuite) =>
     let chromium: StartedBrowser
 
     beforeAll(async () => {
-      ;[chromium, suite.collector, suite.site] = await Promise.all([
-        startChromium(),
-        startCollector(),
-        startCollector(),
-      ])
-      suite.collector.files.set('/headwater.js', { type: 'text/javascript', body: dist('headwater.js') })
+      ;[chromium, suite.site] = await Promise.all([startChromium(), startCollector()])
       suite.site.files.set('/index.js', { type: 'text/javascript', body: dist('index.js') })
       suite.page = (path, html, headers = {}) => {
         const page = html.replaceAll('$COLLECTOR', suite.collector.origin).replaceAll('$SITE', suite.site.origin)
@@ -49,17 +44,19 @@ export function describeInChromium(name: string, body: (suite: ChromiumSuite) =>
         return context
       }
     })
+    // A collector for each test: what closing pages still send, the browser may send later than the next test begins.
+    beforeEach(async () => {
+      suite.collector = await startCollector()
+      for (const file of ['/headwater.js', '/headwater-core.js', '/headwater-preview.js'])
+        suite.collector.files.set(file, { type: 'text/javascript', body: dist(file) })
+    })
     afterEach(async () => {
-      try {
-        await Promise.all(open.splice(0).map(context => context.close()))
-      } finally {
-        // Last, so that what the closing pages still send is forgotten too.
-        suite.collector.reset()
-      }
+      await Promise.all(open.splice(0).map(context => context.close()))
+      await suite.collector.close()
     })
     afterAll(async () => {
       await chromium?.close()
-      await Promise.all([suite.collector?.close(), suite.site?.close()])
+      await suite.site?.close()
     })
     body(suite)
   })

@@ -128,7 +128,11 @@ export function fakePage(over: Partial<Ports['page']> = {}): FakePage {
         },
         ...over,
       },
-      lifecycle: { visible: () => page.visible, online: () => page.online, subscribe: subscribe(moments) },
+      lifecycle: {
+        visible: () => page.visible,
+        online: () => page.online,
+        subscribe: listener => [subscribe(moments)(listener)],
+      },
       navigation: { subscribe: subscribe(navigations) },
       cookies: {
         read: () => [...page.cookies].map(([name, value]) => `${name}=${value}`).join('; '),
@@ -154,8 +158,8 @@ export function fakePage(over: Partial<Ports['page']> = {}): FakePage {
           page.sent.push({ by: 'beacon', url, body })
           return true
         },
-        leave(requests) {
-          page.left = requests
+        leave(url, body = '') {
+          page.left = url ? [...page.left, { url, body }] : []
         },
       },
       randomBytes: count =>

@@ -19,7 +19,11 @@ async function start(): Promise<Engine> {
 
 /** The same verbs over a context of playwright's, for suites that also need its own. */
 export function chromiumVisitor(context: BrowserContext): EngineVisitor {
-  return { newPage: async () => chromiumPage(await context.newPage()), close: () => context.close() }
+  return {
+    newPage: async () => chromiumPage(await context.newPage()),
+    setOffline: offline => context.setOffline(offline),
+    close: () => context.close(),
+  }
 }
 
 /** The same verbs over a page of playwright's. */

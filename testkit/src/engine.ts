@@ -17,6 +17,8 @@ export type EngineName = 'chromium' | 'firefox' | 'webkit'
 export interface EngineVisitor {
   /** Another tab of the same visitor. */
   newPage(): Promise<EnginePage>
+  /** Takes the network away, `navigator.onLine` included; absent where the driver has no such switch. */
+  setOffline?(offline: boolean): Promise<void>
   close(): Promise<void>
 }
 
@@ -33,8 +35,8 @@ export interface EnginePage {
   forward(): Promise<void>
   /** As a user closes a tab: `visibilitychange` always, `pagehide` not in Firefox (BiDi closes without). */
   close(): Promise<void>
-  /** Kills the process that renders the page; what is left of the page is of no use. */
-  crash(): Promise<void>
+  /** Kills the process that renders the page, which is of no use then. Absent where that ends the browser or finds no victim. */
+  crash?(): Promise<void>
 }
 
 /** A browser that can be started here, or the reason why not. */

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BrowserContext, Page } from 'puppeteer-core'
 import type { Engine, EnginePage, InstalledEngine } from './engine.ts'
-import { commandLine, descendants } from './process-tree.ts'
 
 const CANDIDATES = [process.env.HEADWATER_FIREFOX, '/usr/bin/firefox-esr', '/usr/bin/firefox']
 
@@ -32,7 +31,8 @@ const QUIET = {
 }
 
 async function start(executablePath: string | undefined): Promise<Engine> {
-  if (!executablePath) throw new Error(`Firefox is not installed. Looked for: ${CANDIDATES.filter(Boolean).join(', ')}.`)
+  if (!executablePath)
+    throw new Error(`Firefox is not installed. Looked for: ${CANDIDATES.filter(Boolean).join(', ')}.`)
   const { default: puppeteer } = await import('puppeteer-core')
   const home = await mkdtemp(join(tmpdir(), 'headwater-firefox-'))
   const browser = await puppeteer.launch({
@@ -42,13 +42,12 @@ async function start(executablePath: string | undefined): Promise<Engine> {
     env: { ...process.env, HOME: home },
     extraPrefsFirefox: QUIET,
   })
-  const pid = browser.process()?.pid as number
   return {
     name: 'firefox',
     version: await browser.version(),
     async newVisitor() {
       const context = await browser.createBrowserContext()
-      return { newPage: () => newPage(context, pid), close: () => context.close() }
+      return { newPage: () => newPage(context), close: () => context.close() }
     },
     async close() {
       await browser.close()
@@ -57,30 +56,40 @@ async function start(executablePath: string | undefined): Promise<Engine> {
   }
 }
 
-async function newPage(context: BrowserContext, pid: number): Promise<EnginePage> {
-  const before = new Set(contentProcesses(pid))
+async function newPage(context: BrowserContext): Promise<EnginePage> {
   const page = await context.newPage()
   await page.setViewport({ width: 1280, height: 800 })
   return {
     goto: async url => void (await page.goto(url)),
     evaluate: expression => page.evaluate(expression) as Promise<never>,
     click: selector => page.click(selector),
-    reload: async () => void (await page.reload()),
+    reload: () => reload(page),
     back: () => step(page, 'back'),
     forward: () => step(page, 'forward'),
     close: () => page.close(),
-    async crash() {
-      for (const one of contentProcesses(pid)) if (!before.has(one)) process.kill(one, 'SIGKILL')
-    },
   }
 }
 
-/** By the page's own history: BiDi's waits for a load that does not come when the page is restored from its cache. */
+/**
+ * By the page itself, also `reload`: after a page has come back out of the back/forward cache, puppeteer waits for ever for
+ * the end of a navigation.
+ */
 async function step(page: Page, direction: 'back' | 'forward'): Promise<void> {
-  const from = page.url()
+  const from = await page.evaluate('location.href')
   await page.evaluate(`void setTimeout(() => history.${direction}())`)
-  while (page.url() === from) await new Promise(resolve => setTimeout(resolve, 20))
+  await until(page, `location.href !== ${JSON.stringify(from)}`)
 }
 
-const contentProcesses = (pid: number): number[] =>
-  descendants(pid).filter(one => / tab$/.test(commandLine(one)) && commandLine(one).includes('-contentproc'))
+async function reload(page: Page): Promise<void> {
+  await page.evaluate('window.headwaterReloads = true, void setTimeout(() => location.reload())')
+  await until(page, `!window.headwaterReloads && document.readyState === 'complete'`)
+}
+
+/** Between two documents there is nothing to evaluate in. */
+async function until(page: Page, expression: string): Promise<void> {
+  const deadline = Date.now() + 10_000
+  while (!(await page.evaluate(expression).catch(() => false))) {
+    if (Date.now() > deadline) throw new Error(`This did not become true in 10 s: ${expression}`)
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
+}

@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Engine, EnginePage, EngineVisitor, InstalledEngine } from './engine.ts'
 import { freePort } from './free-port.ts'
-import { commandLine, descendants } from './process-tree.ts'
 
 /**
  * WebKitGTK's MiniBrowser, by WebKitWebDriver (https://www.w3.org/TR/webdriver2/, plain HTTP), on a screen of its own
@@ -121,13 +120,14 @@ async function webkitVisitor(command: Command, driver: ChildProcess): Promise<En
   }
 
   await command('POST', '/timeouts', { pageLoad: 30_000, script: 30_000 })
-  // A window must stay open, or the browser ends with the last page; it is not handed out.
+  // The first window stays and is not handed out: the browser would end with its last page.
+  const first = await command<string>('GET', '/window')
   const closed = new Promise<void>(resolve => driver.once('exit', () => resolve()))
   return {
     async newPage() {
-      const opened = last.then(() => command<{ handle: string }>('POST', '/window/new', { type: 'tab' }))
-      last = opened.catch(() => {})
-      return webkitPage((await opened).handle, command, inWindow, driver)
+      // A window: a tab that nobody has chosen is a hidden page.
+      const opened = await inWindow(first, () => command<{ handle: string }>('POST', '/window/new', { type: 'window' }))
+      return webkitPage(opened.handle, command, inWindow)
     },
     async close() {
       if (driver.exitCode !== null || driver.signalCode !== null) return
@@ -143,7 +143,6 @@ function webkitPage(
   handle: string,
   command: Command,
   inWindow: <T>(handle: string, work: () => Promise<T>) => Promise<T>,
-  driver: ChildProcess,
 ): EnginePage {
   const run = <T>(method: 'GET' | 'POST' | 'DELETE', path: string, parameters?: object): Promise<T> =>
     inWindow(handle, () => command<T>(method, path, parameters))
@@ -169,9 +168,5 @@ function webkitPage(
     back: () => run('POST', '/back'),
     forward: () => run('POST', '/forward'),
     close: () => run('DELETE', '/window'),
-    async crash() {
-      for (const one of descendants(driver.pid as number))
-        if (commandLine(one).includes('WebKitWebProcess')) process.kill(one, 'SIGKILL')
-    },
   }
 }

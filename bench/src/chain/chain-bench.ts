@@ -4,6 +4,7 @@ import { checkCounts, untilComplete } from '../complete-run.ts'
 import { cpuSecondsOf, residentMiB } from '../cpu-time.ts'
 import { makeDataFolder, startHeadwater } from '../headwater-process.ts'
 import { hotspotsIn } from '../profile.ts'
+import { yardstickMicros } from '../yardstick.ts'
 
 /** The original chain (Fluentd → Kafka → filter → Kafka → Spark → Redis and Parquet), tuned in its favour, events/CPU-s. */
 const ORIGINAL = 2_700
@@ -22,6 +23,7 @@ async function run({ scale, profile }: RunOptions): Promise<Measured> {
   const folder = makeDataFolder(options.scenarios, options.members)
   try {
     await appendLines(folder.accessLog, 0, count, options)
+    const yardstick = yardstickMicros()
     // The last rows need not wait for the usual half minute of silence.
     const settings = { HEADWATER_ARCHIVE_ROLL_IDLE_MS: '1000' }
     const started = performance.now()
@@ -45,6 +47,7 @@ async function run({ scale, profile }: RunOptions): Promise<Measured> {
               'µs CPU an event': ((cpu * 1e6) / count).toFixed(1),
               'peak MiB': Math.round(peak),
               '× original': (rate / ORIGINAL).toFixed(1),
+              'yardstick µs': ((yardstick + yardstickMicros()) / 2).toFixed(2),
             },
           },
         ],

@@ -124,12 +124,14 @@ async function forgetSubject(
 }
 
 async function settle({ metrics: { host } }: Config, folder: DataFolder): Promise<void> {
-  const { metrics } = JSON.parse(readFileSync(folder.ports, 'utf8')) as { metrics: number }
-  const answer = await fetch(`http://${host}:${metrics}/archive/settle`, { signal: AbortSignal.timeout(60_000) }).catch(
-    cause => {
-      throw refused(`the running server must archive what it holds first, and it cannot be asked (${String(cause)})`)
-    },
-  )
+  const ask = async (): Promise<Response> => {
+    const { metrics } = JSON.parse(readFileSync(folder.ports, 'utf8')) as { metrics: number }
+    return fetch(`http://${host}:${metrics}/archive/settle`, { signal: AbortSignal.timeout(60_000) })
+  }
+  const answer = await ask().catch(cause => {
+    // It is starting or stopping just now, or its port is not reached from here.
+    throw refused(`the running server must archive what it holds first, and it cannot be asked (${String(cause)})`)
+  })
   await answer.text()
   if (!answer.ok)
     throw refused(
@@ -164,17 +166,15 @@ function remainSentences({ files, deadLetters }: LogRemains, unarchived: number)
   const said: string[] = []
   if (unarchived > 0)
     said.push(
-      `! At most ${unarchived} events wait in the logs and are not in the archive yet: the server was killed. Start it, and ` +
-        'run this command again.',
+      `! At most ${unarchived} records (events and outcomes) wait in the logs and are not in the archive yet: the server was ` +
+        'killed. Start it, and run this command again.',
     )
   for (const { path, lines, until } of files)
-    said.push(
-      `  ${path}: ${lines} requests, until ${until === undefined ? 'a newer file follows it' : until} at the latest`,
-    )
+    said.push(`  ${path}: ${lines} requests, ${until === undefined ? 'the newest log' : `until ${until}`}`)
   if (files.length > 0)
     said.push(
-      'The lines above stay in access logs, and the same events in state/segments, until a running server deletes them; see ' +
-        'docs/guide/privacy.md.',
+      'So much stays in access logs, and the same events in state/segments, until a running server deletes them ' +
+        '(docs/guide/privacy.md says when).',
     )
   for (const { path, lines, until } of deadLetters) said.push(`  ${path}: ${lines} dead letters, until ${until}`)
   if (said.length === 0) said.push('No access log and no dead letter names it.')

@@ -8,7 +8,7 @@ const MAX_SHOWN = 20
 
 export const archiveCheck: Check = {
   name: 'archive',
-  async run({ folder, readArchive }): Promise<Finding[]> {
+  async run({ config, folder, readArchive }): Promise<Finding[]> {
     if (!readArchive) return [ok('Not read; --archive reads every file and compares the counters with its rows.')]
     const progress = progressLine(process.stderr, 'rows')
     // Before the archive is listed: what is counted from now on is no concern of ours. Its faults are told by "state".
@@ -58,11 +58,13 @@ export const archiveCheck: Check = {
       found.push(fail(`Scenario ${what}.`, 'Stop, and run headwater stats rebuild: it counts the archive again.'))
     if (tooFew.length > 0) return found
     const text = `${counted} outcomes counted, ${rows} of them archived`
-    if (counted - rows > maxUnarchived)
+    if (counted - rows > maxUnarchived && config.archive.keepDays !== undefined)
+      found.push(ok(`${text}; older rows are deleted after archive.keepDays = ${config.archive.keepDays} days.`))
+    else if (counted - rows > maxUnarchived)
       found.push(
         warn(
           `${text}; at most ${maxUnarchived} can be on their way.`,
-          'In order after rows were deleted from the archive on purpose. Else bring the files back from a backup, or accept the archive as it is: headwater stats rebuild.',
+          'In order after rows were deleted on purpose (archive.keepDays, headwater forget). Else bring the files back from a backup, or accept the archive as it is: headwater stats rebuild.',
         ),
       )
     else found.push(ok(`${text}${counted === rows ? '' : `, ${counted - rows} on their way`}.`))

@@ -1,9 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
 import { eventsOf, getParam, parseLogLine } from '@headwater/core'
+import { serviceOrSkip } from '@headwater/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { get, post, type RawAnswer, rawHttp } from '../raw-http.ts'
+import { hasOpenssl, selfSigned } from '../self-signed.ts'
 import { type StartedGateway, startedGateway, until } from '../started-gateway.ts'
 
 /** The front ends and, with the reason, what their HTTP parsers do not let be the same. */
@@ -26,6 +29,21 @@ const CAPTURED: readonly { name: string; method: string; target: string; body: s
 async function metric(started: StartedGateway, name: string): Promise<number | undefined> {
   const found = await started.gateway.registry.getSingleMetric(`headwater_gateway_${name}`)?.get()
   return found?.values[0]?.value
+}
+
+/** A counter's values by its one label. */
+async function labelled(started: StartedGateway, name: string): Promise<Record<string, number>> {
+  const found = await started.gateway.registry.getSingleMetric(`headwater_gateway_${name}`)?.get()
+  return Object.fromEntries(found?.values.map(({ labels, value }) => [Object.values(labels)[0], value]) ?? [])
+}
+
+/** A connection that has been served once, and stays. */
+async function answering(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1')
+  const answered = new Promise(resolve => socket.once('data', resolve))
+  socket.write(get('/5?held'))
+  await answered
+  return socket
 }
 
 function events(lines: readonly string[]): string[][] {
@@ -462,12 +480,90 @@ export function testFront({ frontEnd, takesHttp10, takesPipelining, takesRawByte
       })
 
       it('refuse what is over the rate with 429', async () => {
-        const other = await startedGateway({ frontEnd, limits: { requestsPerSecond: 1 } })
+        const other = await startedGateway({ frontEnd, limits: { perAddress: 1 } })
         const answers: RawAnswer[] = []
         for (let i = 0; i < 5; i++) answers.push(...(await rawHttp(other.port, get('/5'))))
         expect(answers.map(answer => answer.status)).toEqual([204, 204, 429, 429, 429])
         expect(answers[2]?.headers['retry-after']).toBe('1')
+        // Else no script of another origin sees it.
+        expect(answers[2]?.headers['access-control-expose-headers']).toBe('Retry-After')
         expect(other.lines()).toHaveLength(2)
+        expect(await labelled(other, 'refused_requests_total')).toEqual({ address: 3, site: 0 })
+        await other.stop()
+      })
+
+      it('refuse what is over the rate of a site, made-up sites together', async () => {
+        const other = await startedGateway({
+          frontEnd,
+          limits: { perSite: 1, burstSeconds: 1 },
+          sites: [
+            { id: 1, hosts: [] },
+            { id: 2, hosts: [] },
+          ],
+        })
+        const statuses: (number | undefined)[] = []
+        for (const bytes of [
+          get('/5?idsite=1'),
+          get('/5?idsite=1'),
+          post('/5', 'idsite=2'),
+          post('/ingest', '{"tag":"A"}'),
+          get('/5?idsite=77'),
+          get('/5?idsite=78'),
+          get('/5'),
+          get('/robots.txt'),
+        ])
+          statuses.push((await rawHttp(other.port, bytes))[0]?.status)
+        expect(statuses).toEqual([204, 429, 204, 429, 204, 429, 429, 200])
+        expect(await labelled(other, 'refused_requests_total')).toEqual({ address: 0, site: 4 })
+        await other.stop()
+      })
+
+      it('log no event of a page that its site does not list, answer it as ever, and count it', async () => {
+        const other = await startedGateway({
+          frontEnd,
+          sites: [
+            { id: 1, hosts: ['Shop.example', '*.shop.example'] },
+            { id: 2, hosts: [] },
+          ],
+        })
+        const from = async (bytes: string) => (await rawHttp(other.port, bytes))[0]?.status
+        const page = (url: string) => `url=${encodeURIComponent(url)}`
+        expect(await from(get(`/5?idsite=1&n=1&${page('https://shop.example/a')}`))).toBe(204)
+        expect(await from(get(`/5?idsite=1&n=2&${page('https://SHOP.example.:8443/')}`))).toBe(204)
+        expect(await from(post('/5?idsite=1', `n=3&${page('http://www.shop.example')}`))).toBe(204)
+        expect(await from(get('/5?idsite=1&n=4', 'Referer: https://shop.example/'))).toBe(204)
+        expect(await from(get('/5?idsite=1&n=5&url=%2Fa', 'Origin: https://shop.example'))).toBe(204)
+        expect(await from(get(`/5?idsite=2&n=6&${page('https://else.example/')}`))).toBe(204)
+        expect(await from(get('/5?n=7'))).toBe(204)
+        expect(events(other.lines()).map(event => getParam(event, 'n'))).toEqual(['1', '2', '3', '4', '5', '6', '7'])
+        for (const bytes of [
+          get(`/5?idsite=1&${page('https://else.example/shop.example')}`, 'Referer: https://shop.example/'),
+          get(`/5?idsite=1&${page('https://shop.example@else.example/')}`),
+          get(`/5?idsite=1&${page('https://evilshop.example/')}`),
+          get('/5?idsite=1', 'Origin: null', 'Referer: about:blank'),
+          get('/5?idsite=1'),
+          post('/5', '<no body>').replace('/5 ', '/5?idsite=1 '),
+          post('/ingest', '{"path":"/a","tag":"A"}', 'Origin: http://else.example'),
+        ])
+          expect([200, 204]).toContain(await from(bytes))
+        const bulk = await rawHttp(
+          other.port,
+          post('/matomo.php', `{"requests":["?idsite=1&n=8&${page('https://shop.example/')}","?idsite=1&n=9"]}`),
+        )
+        expect(JSON.parse(bulk[0]?.body ?? '')).toEqual({ status: 'success', tracked: 2, invalid: 0 })
+        expect(other.lines()).toHaveLength(8)
+        expect(await labelled(other, 'foreign_events_total')).toEqual({ not_allowed: 4, missing: 4 })
+        await other.stop()
+      })
+
+      it('close the connections beyond as many as there may be, and take new ones when others have gone', async () => {
+        const other = await startedGateway({ frontEnd, limits: { maxConnections: 2 } })
+        const held = [await answering(other.port), await answering(other.port)]
+        expect(await rawHttp(other.port, get('/5?over'))).toEqual([])
+        expect(await metric(other, 'refused_clients_total')).toBe(1)
+        held[0]?.destroy()
+        await until(async () => (await rawHttp(other.port, get('/5?again')))[0]?.status === 204)
+        held[1]?.destroy()
         await other.stop()
       })
 
@@ -493,6 +589,95 @@ export function testFront({ frontEnd, takesHttp10, takesPipelining, takesRawByte
 
       it('refuse a port that is taken', async () => {
         await expect(startedGateway({ frontEnd, port: it_.port })).rejects.toMatchObject({ code: 'LISTEN_FAILED' })
+      })
+    })
+
+    describe.skipIf(!serviceOrSkip('openssl', hasOpenssl()))('TLS', () => {
+      const served = async (started: StartedGateway) => {
+        const socket = connectTls({
+          port: started.port,
+          host: '127.0.0.1',
+          servername: 'localhost',
+          ca: [...authorities],
+        })
+        const ended = new Promise<string>((resolve, reject) => {
+          let received = ''
+          socket.on('error', reject)
+          socket.on('data', data => {
+            received += data.toString('latin1')
+            if (received.includes('\r\n\r\n')) resolve(received)
+          })
+        })
+        socket.write(get('/5?tls', 'User-Agent: x'))
+        const status = Number((await ended).split(' ')[1])
+        const name = socket.getPeerCertificate().subject.CN
+        return { status, name, socket }
+      }
+      const authorities: string[] = []
+      const renew = (started: { cert: string; key: string }, name: string) => {
+        selfSigned(started, name)
+        authorities.push(readFileSync(started.cert, 'utf8'))
+      }
+      let files: { cert: string; key: string }
+      beforeAll(() => {
+        files = { cert: join(it_.folder, 'cert.pem'), key: join(it_.folder, 'key.pem') }
+        renew(files, 'first')
+      })
+
+      it('serves beacons, takes a renewed certificate without refusing a connection, and keeps the old ones', async () => {
+        const other = await startedGateway({ frontEnd, tls: { ...files, checkEveryMs: 20 } })
+        const first = await served(other)
+        expect([first.status, first.name]).toEqual([204, 'first'])
+        expect(other.lines()[0]).toMatch(/^127\.0\.0\.1 - - .*"GET \/5\?tls HTTP\/1\.1" 204 0 "-" "x"/)
+        for (const name of ['second', 'third']) {
+          renew(files, name)
+          await until(async () => {
+            const { status, name: now, socket } = await served(other)
+            socket.destroy()
+            expect(status).toBe(204)
+            return now === name
+          })
+        }
+        const again = new Promise<Buffer>(resolve => first.socket.once('data', resolve))
+        first.socket.write(get('/5?old'))
+        expect((await again).toString()).toContain('204')
+        first.socket.destroy()
+        const expiry = (await metric(other, 'certificate_expiry_seconds')) ?? 0
+        expect(expiry).toBeGreaterThan(Date.now() / 1000)
+        await other.stop()
+      })
+
+      it('keeps the certificate in force while the files on disk cannot be used', async () => {
+        const other = await startedGateway({ frontEnd, tls: { ...files, checkEveryMs: 20 } })
+        const { name, socket } = await served(other)
+        socket.destroy()
+        const whole = readFileSync(files.key)
+        writeFileSync(files.key, whole.subarray(0, 50))
+        await new Promise(resolve => setTimeout(resolve, 100))
+        const now = await served(other)
+        now.socket.destroy()
+        expect(now.name).toBe(name)
+        writeFileSync(files.key, whole)
+        await other.stop()
+      })
+
+      it('leaves who speaks no TLS without an answer from a beacon path', async () => {
+        const other = await startedGateway({ frontEnd, tls: files })
+        const answers = await rawHttp(other.port, get('/5?plain'), { expect: 0 })
+        expect(answers.filter(answer => answer.status < 400)).toEqual([])
+        const ended = await served(other)
+        ended.socket.destroy()
+        expect(other.lines()).toHaveLength(1)
+        await other.stop()
+      })
+
+      it('does not begin with files that cannot be used', async () => {
+        const missing = { cert: join(it_.folder, 'no.pem'), key: files.key }
+        await expect(startedGateway({ frontEnd, tls: missing })).rejects.toMatchObject({ code: 'TLS_UNUSABLE' })
+        const other = { cert: join(it_.folder, 'other.pem'), key: join(it_.folder, 'other-key.pem') }
+        selfSigned(other, 'other')
+        const mixed = { cert: files.cert, key: other.key }
+        await expect(startedGateway({ frontEnd, tls: mixed })).rejects.toMatchObject({ code: 'TLS_UNUSABLE' })
       })
     })
 

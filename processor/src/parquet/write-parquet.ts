@@ -24,6 +24,8 @@ export interface ParquetFileOptions {
   createdBy: string
   compressor: PageCompressor
   scratch: PageScratch
+  /** Zeros between the magic bytes and the first page. Default 0. */
+  gapBytes?: number
 }
 
 /**
@@ -37,6 +39,7 @@ export async function writeParquet(path: string, options: ParquetFileOptions): P
   try {
     const target = new FileTarget(file)
     target.write(MAGIC)
+    if (options.gapBytes !== undefined) target.write(new Uint8Array(options.gapBytes))
     const chunks: ColumnChunk[] = []
     for (const column of columns) {
       const pages = writeColumnChunk(column, order, target, compressor, scratch)

@@ -82,6 +82,10 @@ export interface ArchiveSink extends Consumer<EntryBatch> {
   lastFile(): PublishedFile | undefined
   /** Rows that are held and not yet published, of all partitions. */
   heldRows(): number
+  /** How far the partition was taken, and how far it is published; `undefined` while it is not ours. */
+  progress(partition: PartitionId): { taken: Position; published: Position } | undefined
+  /** Closes what is open now at the next `take` or `tick`, whatever its age. */
+  closeSoon(): void
 }
 
 /** A file that is encoded, and waits for its final name. */
@@ -159,6 +163,8 @@ export function archiveSink(options: ArchiveSinkOptions): ArchiveSink {
   const local = localFileStore(tempDir)
   let compressor: PageCompressor | undefined
   let published: PublishedFile | undefined
+  /** Files opened up to here are to be closed. */
+  let closeUpTo = Number.NEGATIVE_INFINITY
 
   async function look(path: string): Promise<ArchiveFileFacts | undefined> {
     const footer = await readFooter(files, path)
@@ -335,6 +341,7 @@ export function archiveSink(options: ArchiveSinkOptions): ArchiveSink {
     const now = clock()
     return (
       file.encoded !== undefined ||
+      file.openedAt <= closeUpTo ||
       now - file.openedAt >= roll.everyMs ||
       now - file.lastRowAt >= roll.idleMs ||
       held.rows.count >= roll.rows
@@ -400,6 +407,13 @@ export function archiveSink(options: ArchiveSinkOptions): ArchiveSink {
       let rows = 0
       for (const held of partitions.values()) rows += held.rows.count
       return rows
+    },
+    progress(partition) {
+      const held = partitions.get(partition)
+      return held && { taken: held.next, published: held.file?.start ?? held.next }
+    },
+    closeSoon() {
+      closeUpTo = clock()
     },
 
     async assigned(assignment: Assignment): Promise<Position> {

@@ -36,6 +36,8 @@ export interface AccessLogSourceOptions {
 export interface AccessLogSource extends LineSource, Prunable {
   /** Something was written: look now. For a gateway in the same process. */
   wake(): void
+  /** Behind all that is in the files now. */
+  end(): Promise<Position>
   readonly health: ReaderHealth
 }
 
@@ -60,6 +62,7 @@ export async function accessLogSource(options: AccessLogSourceOptions): Promise<
     name,
     health,
     wake: () => feed.wake(),
+    end: () => feed.end(committed.get(0) ?? 0),
     async run(consumer, stop): Promise<void> {
       const timer = setInterval(() => void feed.lag().then(lag => metrics.lag.set(lag)), 1_000).unref()
       try {

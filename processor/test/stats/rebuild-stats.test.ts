@@ -102,7 +102,7 @@ describe('rebuilt counters', () => {
               )
         },
       ),
-      { numRuns: 15 },
+      { numRuns: 8 },
     )
   }, 60_000)
 

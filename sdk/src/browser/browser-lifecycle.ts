@@ -13,15 +13,12 @@ export const browserLifecycle: Lifecycle = {
   online: () => navigator.onLine,
   subscribe(listener) {
     const turn = (): void => listener(visible() ? 'show' : 'hide')
-    const stops = [
+    return [
       ...['visibilitychange', 'prerenderingchange', 'freeze'].map(name => listen(document, name, turn)),
       // Comes before the document calls itself hidden.
       listen(window, 'pagehide', () => listener('hide')),
       listen(window, 'pageshow', event => (event as PageTransitionEvent).persisted && listener('restore')),
       listen(window, 'online', () => listener('online')),
     ]
-    return () => {
-      for (const stop of stops) stop()
-    }
   },
 }

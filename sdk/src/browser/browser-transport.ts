@@ -3,14 +3,13 @@ import type { Answer, Transport } from '../ports.ts'
 /** A collector that does not answer counts as away after this. */
 const TIMEOUT_MS = 30_000
 
+declare const fetchLater: typeof fetch
 /** Takes back what was left with the browser. */
 let left: AbortController | undefined
 
 const how = (body: string): RequestInit => ({
-  method: body ? 'POST' : 'GET',
-  body: body || undefined,
+  ...(body && { method: 'POST', body }),
   credentials: 'omit',
-  cache: 'no-store',
 })
 
 /**
@@ -20,15 +19,19 @@ const how = (body: string): RequestInit => ({
 export const browserTransport: Transport = {
   async request(url, body): Promise<Answer> {
     try {
-      const response = await fetch(url, { ...how(body), keepalive: true, signal: AbortSignal.timeout?.(TIMEOUT_MS) })
-      return { status: response.status, retryAfterMs: 1000 * +response.headers.get('retry-after')! || 0 }
+      const { status, headers } = await fetch(url, {
+        ...how(body),
+        keepalive: true,
+        signal: AbortSignal.timeout?.(TIMEOUT_MS),
+      })
+      return { status, retryAfterMs: 1000 * +headers.get('retry-after')! }
     } catch {
-      return { status: 0, retryAfterMs: 0 }
+      return { status: 0 }
     }
   },
   beacon(url, body) {
     try {
-      return navigator.sendBeacon(url, body || undefined)
+      return navigator.sendBeacon(url, body)
     } catch {
       return false
     }
@@ -36,12 +39,13 @@ export const browserTransport: Transport = {
   // fetchLater (Chromium) outlives a crash of the page's process: 10 of 10 arrived, of `sendBeacon` 0 of 10. It may be
   // missing, forbidden by a policy, or over its quota of 64 KiB an origin: calling it is the only test.
   // https://wicg.github.io/pending-beacon/
-  leave(requests) {
+  leave(url, body = '') {
     try {
-      left?.abort()
-      left = new AbortController()
-      for (const { url, body } of requests)
-        (window as unknown as { fetchLater: typeof fetch }).fetchLater(url, { ...how(body), signal: left.signal })
+      if (url) fetchLater(url, { ...how(body), signal: left!.signal })
+      else {
+        left?.abort()
+        left = new AbortController()
+      }
     } catch {}
   },
 }

@@ -1,0 +1,171 @@
+import { resolve } from 'node:path'
+import type { ArchiveTable } from '@headwater/core'
+import { PageScratch } from '../parquet/column-chunk.ts'
+import { type ArchiveCodec, pageCompressor } from '../parquet/compression.ts'
+import { writeParquet } from '../parquet/write-parquet.ts'
+import type { FileStore, StoredFile } from '../ports.ts'
+import type { ArchiveScan, FileHits } from './archive-scan.ts'
+import { footerColumns, footerSortedBy } from './footer-columns.ts'
+import type { ForgetSubject } from './forget-subject.ts'
+import { replaceArchiveFiles, type WriteReplacement } from './replace-archive-files.ts'
+
+export interface ForgetOptions {
+  subject: ForgetSubject
+  archiveDir: string
+  /** The same folder as a file store, for reading. */
+  files: FileStore
+  /**
+   * Resolves when every event that the gateway acknowledged before the call is in published files of both tables; called twice.
+   * With nobody writing there is nothing to wait for.
+   */
+  settle: () => Promise<void>
+  /** Look only. */
+  dryRun?: boolean
+  /** Of the files written. Default `zstd`. */
+  codec?: ArchiveCodec
+  /** Called now and then with what is being done and how far it is, 0 … 1. */
+  onProgress?: (what: 'looking' | 'rewriting' | 'proving', done: number) => void
+}
+
+/** What was done in one table. */
+export interface ForgottenTable {
+  table: ArchiveTable
+  /** Files looked at, and those with rows of the subject. */
+  files: number
+  concerned: number
+  rewritten: number
+  /** Rows of the subject found, and removed. */
+  found: number
+  removed: number
+  /** The proof: rows of the subject in the whole archive afterwards that were received before the command began. */
+  left: number
+  /** … and those received since: the subject goes on. */
+  since: number
+}
+
+export interface Forgotten {
+  /** Unix ms: all that was received before is meant. */
+  before: number
+  /** `scenario_log`, `event_log`: in the order in which they were rewritten. */
+  tables: ForgottenTable[]
+  /** Visitors whose events bore the member's id, or members of the visitor; at most 20. They are not forgotten by this. */
+  otherIds: string[]
+}
+
+const MAX_OTHER_IDS = 20
+
+/**
+ * Removes a visitor's or member's rows from both tables by rewriting the files that have any, each in one atomic step
+ * (`replaceArchiveFiles`), while readers read and the sinks publish.
+ *
+ *     settle → list event_log, note the ids of the subject's events
+ *     settle → list scenario_log: the outcomes of all these events are there now
+ *     rewrite scenario_log, then event_log: killed in between, the events still tell which outcomes are theirs
+ *     list both again and count: the proof
+ *
+ * Killed at any moment and begun again it does the rest. Rejects with ARCHIVE_DAMAGED when a file cannot be read.
+ */
+export async function forget(options: ForgetOptions): Promise<Forgotten> {
+  const before = Date.now()
+  // DuckDB is 70 MB of native code: a process that forgets nobody does not load it.
+  const { ArchiveScan } = await import('./archive-scan.ts')
+  const scan = await ArchiveScan.open(resolve(options.archiveDir), options.subject)
+  try {
+    return await forgetWith(scan, before, options)
+  } finally {
+    scan.close()
+  }
+}
+
+async function forgetWith(scan: ArchiveScan, before: number, options: ForgetOptions): Promise<Forgotten> {
+  const { files, settle, onProgress, dryRun = false } = options
+  const look = async (table: ArchiveTable, what: 'looking' | 'proving') => {
+    const listed = await listTable(files, table)
+    const total = listed.reduce((sum, { bytes }) => sum + bytes, 0)
+    let done = 0
+    const hits = await scan.hits(table, listed, before, bytes => {
+      done += bytes
+      onProgress?.(what, done / total)
+    })
+    return { table, listed, hits }
+  }
+  await settle()
+  const events = await look('event_log', 'looking')
+  await settle()
+  const outcomes = await look('scenario_log', 'looking')
+  const otherIds = await scan.otherIds(
+    'visitor' in options.subject ? 'member_id' : 'visitor_id',
+    events.hits,
+    MAX_OTHER_IDS,
+  )
+
+  const tables: ForgottenTable[] = []
+  for (const { table, listed, hits } of [outcomes, events]) {
+    const done = dryRun ? { rewritten: 0, removed: 0 } : await rewrite(scan, table, hits, options)
+    tables.push({ table, files: listed.length, concerned: hits.length, found: sum(hits), ...done, left: 0, since: 0 })
+  }
+  for (const told of tables) {
+    const { hits } = await look(told.table, 'proving')
+    told.left = hits.reduce((rows, hit) => rows + hit.before, 0)
+    told.since = sum(hits) - told.left
+  }
+  return { before, tables, otherIds }
+}
+
+function sum(hits: readonly FileHits[]): number {
+  return hits.reduce((rows, hit) => rows + hit.rows, 0)
+}
+
+/** The published files of a table. */
+async function listTable(files: FileStore, table: ArchiveTable): Promise<StoredFile[]> {
+  const log = table.replace('_', '-')
+  return (await files.list(table)).filter(({ path }) => {
+    const [, day, hour, name, ...deeper] = path.split('/')
+    return (
+      deeper.length === 0 &&
+      day?.startsWith('day=') === true &&
+      hour?.startsWith('hour=') === true &&
+      name?.startsWith(`${log}+`) === true &&
+      name.endsWith('.parquet')
+    )
+  })
+}
+
+/** Replaces the files by themselves without the subject's rows; resolves with how many files and rows those were. */
+async function rewrite(
+  scan: ArchiveScan,
+  table: ArchiveTable,
+  hits: readonly FileHits[],
+  { archiveDir, files, codec = 'zstd', onProgress }: ForgetOptions,
+): Promise<{ rewritten: number; removed: number }> {
+  const compressor = await pageCompressor(codec)
+  const scratch = new PageScratch()
+  const removed = new Map<string, number>()
+  const write: WriteReplacement = async (path, footer, target, gapBytes) => {
+    const columns = footerColumns(path, footer)
+    await scan.readOthers(table, path, columns)
+    const rows = columns[0]?.values.rows ?? 0
+    if (rows === footer.rows) return undefined
+    removed.set(path, footer.rows - rows)
+    return writeParquet(target, {
+      columns,
+      order: Uint32Array.from({ length: rows }, (_, row) => row),
+      sortedBy: footerSortedBy(footer),
+      metadata: {
+        ...footer.metadata,
+        'headwater.rows': String(rows),
+        'headwater.forgotten': String(Number(footer.metadata['headwater.forgotten'] ?? 0) + footer.rows - rows),
+      },
+      createdBy: footer.file.created_by ?? 'headwater',
+      compressor,
+      scratch,
+      gapBytes,
+    })
+  }
+  let done = 0
+  const paths = hits.map(({ file }) => file.path)
+  const replaced = await replaceArchiveFiles({ dir: archiveDir, files }, paths, write, () => {
+    onProgress?.('rewriting', ++done / paths.length)
+  })
+  return { rewritten: replaced.length, removed: replaced.reduce((rows, path) => rows + (removed.get(path) ?? 0), 0) }
+}

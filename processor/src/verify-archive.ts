@@ -1,0 +1,257 @@
+import type { ArchiveTable, Counters } from '@headwater/core'
+import { openArchive } from './archive-query.ts'
+import type { ArchiveReader } from './archive-reader.ts'
+import { readFooter } from './parquet/read-footer.ts'
+import type { FileStore, Position, StoredFile } from './ports.ts'
+import { factsOf } from './sinks/archive-file-facts.ts'
+import { type ArchiveOwner, startOf } from './sinks/archive-path.ts'
+
+export interface VerifyArchiveOptions {
+  /** The archive's folder, for SQL. */
+  archiveDir: string
+  /** The same folder as a file store. */
+  files: FileStore
+  /** Called after each handful of files. */
+  onProgress?: (progress: { rows: number; doneBytes: number; totalBytes: number }) => void
+}
+
+/** What is wrong with an archive, and where. */
+export interface ArchiveFault {
+  /** Relative to the archive's folder. */
+  path: string
+  /** A sentence. */
+  message: string
+}
+
+/** One table, looked through. */
+export interface VerifiedTable {
+  table: ArchiveTable
+  files: number
+  rows: number
+  bytes: number
+  /** Behind the last archived record; 0 when there is none. */
+  end: Position
+  faults: ArchiveFault[]
+  /** Files below the table's folder that no sink of this version writes. Queries read them. */
+  strangers: string[]
+}
+
+const OWNERS: readonly ArchiveOwner[] = [
+  { table: 'event_log', log: 'event-log', partition: 0, generation: 0 },
+  { table: 'scenario_log', log: 'scenario-log', partition: 0, generation: 0 },
+]
+const FILES_A_QUERY = 64
+const BYTES_A_QUERY = 64 * 1024 * 1024
+const DEADLINE_MS = 600_000
+
+interface ReadFile extends StoredFile {
+  start: Position
+  end: Position
+  rows: number
+}
+
+/**
+ * Looks through the whole archive, also while it grows (what is published meanwhile is not looked at): every footer reads
+ * and says what the name says; no file begins inside the one before it, so no record is there twice; every page of every
+ * column reads, gives as many rows as the footer says, and rows of that range only. Faults are told, not thrown; rejects
+ * when the folder itself cannot be read.
+ */
+export async function verifyArchive(options: VerifyArchiveOptions): Promise<VerifiedTable[]> {
+  const lists = await Promise.all(OWNERS.map(({ table }) => options.files.list(table)))
+  const totalBytes = lists.flat().reduce((sum, { bytes }) => sum + bytes, 0)
+  const done = { rows: 0, doneBytes: 0, totalBytes }
+  const archive = await openFiles(options.archiveDir)
+  try {
+    const tables: VerifiedTable[] = []
+    for (const [i, owner] of OWNERS.entries()) {
+      const table = await verifyTable(archive, owner, lists[i] ?? [], options, (rows, bytes) => {
+        done.rows += rows
+        done.doneBytes += bytes
+        options.onProgress?.(done)
+      })
+      tables.push(table)
+    }
+    return tables
+  } finally {
+    archive.close()
+  }
+}
+
+/** A damaged file must not keep the others from being read. */
+function openFiles(archiveDir: string): Promise<ArchiveReader> {
+  return openArchive({ archiveDir, deadlineMs: DEADLINE_MS, views: false })
+}
+
+async function verifyTable(
+  archive: ArchiveReader,
+  owner: ArchiveOwner,
+  list: readonly StoredFile[],
+  { archiveDir, files }: VerifyArchiveOptions,
+  onDone: (rows: number, bytes: number) => void,
+): Promise<VerifiedTable> {
+  const faults: ArchiveFault[] = []
+  const strangers: string[] = []
+  const good: ReadFile[] = []
+  for (const file of list) {
+    const start = startOf(owner, file.path)
+    if (start === undefined) {
+      if (file.path.endsWith('.parquet')) strangers.push(file.path)
+      continue
+    }
+    try {
+      const footer = await readFooter(files, file.path)
+      if (footer === undefined) continue // gone since the listing
+      const facts = factsOf(file.path, footer)
+      if (facts.start === start) good.push({ ...file, start, end: facts.end, rows: facts.rows })
+      else faults.push({ path: file.path, message: `Its footer says that it begins at ${facts.start}.` })
+    } catch (error) {
+      faults.push({ path: file.path, message: sentence(error) })
+    }
+  }
+  good.sort((a, b) => a.start - b.start)
+  for (const [i, { path, start }] of good.entries()) {
+    const before = good[i - 1]
+    if (before !== undefined && start < before.end)
+      faults.push({ path, message: `It begins at ${start}, inside ${before.path}, which ends at ${before.end}.` })
+  }
+
+  let rows = 0
+  for (let next = 0; next < good.length; ) {
+    const some: ReadFile[] = []
+    let bytes = 0
+    for (; next < good.length && some.length < FILES_A_QUERY && bytes < BYTES_A_QUERY; next++) {
+      const file = good[next] as ReadFile
+      some.push(file)
+      bytes += file.bytes
+    }
+    const found = await readRows(archive, archiveDir, some)
+    // One bad file fails the whole query: then each by itself.
+    const unreadable = new Set<string>()
+    const each: FoundRows[][] = found instanceof Error ? [] : [found]
+    if (found instanceof Error)
+      for (const file of some) {
+        const alone = await readRows(archive, archiveDir, [file])
+        if (alone instanceof Error) {
+          faults.push({ path: file.path, message: sentence(alone) })
+          unreadable.add(file.path)
+        } else each.push(alone)
+      }
+    const counted = each.flat()
+    for (const { path, start, end, rows: said } of some) {
+      if (unreadable.has(path)) continue
+      const row = counted.find(one => one.path === path) ?? { path, rows: 0, first: start, last: start }
+      rows += row.rows
+      if (row.rows !== said) faults.push({ path, message: `Its footer says ${said} rows. Found: ${row.rows}.` })
+      if (row.first < start || row.last >= end)
+        faults.push({
+          path,
+          message: `It must hold the records ${start} to ${end - 1}. Found: ${row.first} to ${row.last}.`,
+        })
+    }
+    onDone(
+      counted.reduce((sum, row) => sum + row.rows, 0),
+      bytes,
+    )
+  }
+  const bytes = good.reduce((sum, file) => sum + file.bytes, 0)
+  return { table: owner.table, files: good.length, rows, bytes, end: good.at(-1)?.end ?? 0, faults, strangers }
+}
+
+interface FoundRows {
+  path: string
+  rows: number
+  first: Position
+  last: Position
+}
+
+/** Reads every value of some files. The hash is for that only; DuckDB may not leave it out, as it is part of the answer. */
+async function readRows(
+  archive: ArchiveReader,
+  archiveDir: string,
+  some: readonly ReadFile[],
+): Promise<FoundRows[] | Error> {
+  const sql = `
+    SELECT filename, count(*), min(source_offset), max(source_offset), CAST(bit_xor(hash(t)) AS VARCHAR)
+    FROM read_parquet([${some.map(({ path }) => sqlPath(archiveDir, path)).join(', ')}], filename = true) AS t
+    GROUP BY filename`
+  try {
+    const found: FoundRows[] = []
+    for await (const chunk of (await archive.query(sql)).rows)
+      for (const [path, rows, first, last] of chunk as [string, number, number, number][])
+        found.push({ path: path.slice(archiveDir.length + 1), rows, first, last })
+    return found
+  } catch (error) {
+    return error as Error
+  }
+}
+
+function sqlOfCounts(archiveDir: string, before: Position): string {
+  const files = `${escaped(`${archiveDir}/scenario_log`)}/day=*/hour=*/scenario-log+*.parquet`
+  return `
+    SELECT scenario_id, judging_version, count(*), CAST(sum(success) AS BIGINT) FROM read_parquet('${files}')
+    WHERE source_offset < ${before} GROUP BY ALL`
+}
+
+/** A path that DuckDB takes for itself, not for a pattern. */
+function sqlPath(archiveDir: string, path: string): string {
+  return `'${escaped(`${archiveDir}/${path}`)}'`
+}
+
+function escaped(path: string): string {
+  return path.replace(/[*?[]/g, '[$&]').replaceAll("'", "''")
+}
+
+function sentence(error: unknown): string {
+  return error instanceof Error ? (error.message.split('\n')[0] as string) : String(error)
+}
+
+/** How stored counters stand beside the archive's rows. */
+export interface CountersComparison {
+  /** Rows of `scenario_log` that the counters must have counted: those before their position. */
+  rows: number
+  /** Outcomes counted. */
+  counted: number
+  /** Most outcomes that may be counted and not yet archived. */
+  maxUnarchived: number
+  /** Scenarios whose counters are below their rows: `5 (judging version 1): 10 counted, 12 archived`. */
+  tooFew: string[]
+}
+
+/**
+ * Compares counters that were stored at `position` with the rows before it. They are equal when the archive has got as far;
+ * else the counters are ahead by what it has not yet. `tables` come from `verifyArchive`, after the counters were loaded.
+ */
+export async function compareCounters(
+  archiveDir: string,
+  archived: VerifiedTable,
+  stored: { position: Position; counters: Counters },
+): Promise<CountersComparison> {
+  const rowsOf = new Map<string, { rows: number; successes: number }>()
+  const archive = await openFiles(archiveDir)
+  try {
+    const answer = archived.files > 0 ? await archive.query(sqlOfCounts(archiveDir, stored.position)) : { rows: [] }
+    for await (const chunk of answer.rows)
+      for (const [id, version, rows, successes] of chunk as [number, number, number, number][])
+        rowsOf.set(`${id} ${version}`, { rows, successes })
+  } finally {
+    archive.close()
+  }
+  const totals = stored.counters.read()
+  const byKey = new Map(totals.map(row => [`${row.scenario_id} ${row.judging_version}`, row]))
+  const tooFew: string[] = []
+  for (const [key, { rows, successes }] of rowsOf) {
+    const { total_count = 0, success_count = 0 } = byKey.get(key) ?? {}
+    if (total_count >= rows && success_count >= successes) continue
+    const [id, version] = key.split(' ')
+    tooFew.push(
+      `${id} (judging version ${version}): ${total_count} counted, ${success_count} successes; ` +
+        `archived ${rows}, ${successes} successes`,
+    )
+  }
+  return {
+    rows: [...rowsOf.values()].reduce((sum, { rows }) => sum + rows, 0),
+    counted: totals.reduce((sum, row) => sum + row.total_count, 0),
+    maxUnarchived: Math.max(0, stored.position - archived.end),
+    tooFew,
+  }
+}

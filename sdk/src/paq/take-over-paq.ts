@@ -1,0 +1,49 @@
+import type { PaqCall, PaqMethods } from './paq-call.ts'
+
+/** The page's `window._paq`. */
+export type PaqQueue = PaqCall[]
+
+/** Matomo makes these first, wherever they stand among the calls made before the script came. */
+const FIRST =
+  /^(?:set(?:TrackerUrl|SiteId|UserId|Domains|Cookie|DoNotTrack|DownloadE)|disableCookies|require|enableLinkTracking)/
+
+/**
+ * Makes the waiting calls that set things up, then and from now on those that are pushed; returns what makes the other
+ * waiting ones. `queue` stays the same array, so whoever holds it goes on pushing to it. A method that is not there is
+ * told of once. `guest`: the page's tracker is not `_paq`'s; a tracker URL then means that Matomo itself is coming, and
+ * gets its queue back.
+ */
+export function takeOverPaq(
+  queue: PaqQueue,
+  methods: PaqMethods,
+  warn: (...what: unknown[]) => void,
+  guest: boolean,
+): () => void {
+  const told: unknown[] = []
+  let theirs = false
+  const make = (call: PaqCall): void => {
+    try {
+      const [method, ...args] = call
+      theirs ||= guest && method === 'setTrackerUrl'
+      if (theirs) {
+        queue.push = Array.prototype.push
+        queue.push(call)
+      } else if (typeof method === 'function') method.apply(methods, args as [])
+      else if (Object.hasOwn(methods, method)) methods[method]!(...args)
+      else if (!told.includes(method)) {
+        told.push(method)
+        warn('not supported:', method)
+      }
+    } catch (error) {
+      warn(error)
+    }
+  }
+  const waiting = queue.splice(0)
+  const [first, later] = [true, false].map(wanted => waiting.filter(call => FIRST.test(`${call?.[0]}`) === wanted))
+  queue.push = (...calls) => {
+    calls.forEach(make)
+    return 0
+  }
+  first!.forEach(make)
+  return () => later!.forEach(make)
+}

@@ -1,0 +1,53 @@
+import {
+  countExits,
+  type Engine,
+  type ExitCount,
+  type ExitEvent,
+  engines,
+  exitCases,
+  type ReceivedRequest,
+  rendererCrash,
+  serviceOrSkip,
+} from '@headwater/testkit'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { eventsIn } from '../received-events.ts'
+import { trackerScript } from './engine-suite.ts'
+
+/** Three exits for each case in the quickest driver, one in the others; `npm run bench -- sdk-loss` does a thousand. */
+const EXITS = { chromium: 3, firefox: 1, webkit: 1 }
+const LATENCIES_MS = { chromium: [0, 200, 1_000], firefox: [200], webkit: [200] }
+
+const read = (request: ReceivedRequest): ExitEvent[] =>
+  eventsIn(request).map(({ params }) => ({
+    id: params.hw_id!,
+    name: params.e_n ?? '',
+    url: params.url!,
+    isView: params.action_name !== undefined,
+  }))
+
+// Each case has a visitor and a collector of its own.
+for (const { name, missing, start } of engines())
+  describe.skipIf(!serviceOrSkip(name, !missing, missing))(`When pages end in ${name}`, { concurrent: true }, () => {
+    let engine: Engine
+    beforeAll(async () => {
+      engine = await start()
+    })
+    afterAll(() => engine?.close())
+    const count = (one: ReturnType<typeof exitCases>[0]): Promise<ExitCount> =>
+      countExits(one, { engine, script: trackerScript(), exits: EXITS[name], read })
+
+    it.each(exitCases(LATENCIES_MS[name]))(
+      'nothing is lost and nothing is doubled: $name',
+      async one => {
+        expect(await count(one)).toMatchObject({ lost: 0, doubled: 0 })
+      },
+      60_000,
+    )
+
+    // Firefox's content processes and WebKit's cannot be killed one by one from outside.
+    it.runIf(name === 'chromium')('a crash loses what fetchLater does not hold at most', async () => {
+      const { lost, doubled, reported } = await count(rendererCrash)
+      expect(doubled).toBe(0)
+      expect(lost).toBeLessThanOrEqual(0.05 * reported)
+    })
+  })

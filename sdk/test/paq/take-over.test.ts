@@ -1,0 +1,150 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import type { PaqCall } from '../../src/paq/paq-call.ts'
+import { fakePage } from '../fake-ports.ts'
+import { paqPage } from './paq-page.ts'
+
+const setup: PaqCall[] = [
+  ['setTrackerUrl', '//collect.example/matomo.php'],
+  ['setSiteId', '7'],
+]
+const categories = (page: ReturnType<typeof paqPage>): (string | undefined)[] =>
+  page.events().map(({ params }) => params.e_c)
+
+describe('window._paq', () => {
+  it('makes the calls made before, then those pushed, in order, whoever holds the array', async () => {
+    const held: PaqCall[] = [...setup, ['trackEvent', 'a', 'b']]
+    const page = paqPage(held)
+    held.push(['trackEvent', 'c', 'd'], ['trackEvent', 'e', 'f'])
+    await page.pass(1000)
+    expect(categories(page)).toEqual(['a', 'c', 'e'])
+    expect(page.events()[0]!.params.idsite).toBe('7')
+    expect(held).toHaveLength(0)
+  })
+
+  it('makes the calls that set things up first, as Matomo does', async () => {
+    const page = paqPage([['trackEvent', 'a', 'b'], ['setUserId', 'u'], ...setup])
+    await page.pass(1000)
+    expect(page.events()[0]!.params).toMatchObject({ uid: 'u', idsite: '7' })
+  })
+
+  it('sends everything to the scenario that the tracker URL names', async () => {
+    const page = paqPage([['setTrackerUrl', 'https://collect.example/5'], ['trackPageView'], ['trackEvent', 'a', 'b']])
+    await page.pass(1000)
+    expect(page.events().map(({ path }) => path)).toEqual(['/5', '/5'])
+  })
+
+  it('calls functions with the methods', async () => {
+    let visitor: unknown
+    const page = paqPage([
+      ...setup,
+      [
+        function (this: Record<string, (...args: unknown[]) => unknown>) {
+          visitor = this.getVisitorId?.()
+        } as never,
+      ],
+      ['trackEvent', 'a', 'b'],
+    ])
+    await page.pass(1000)
+    expect(visitor).toBe(page.events()[0]!.params._id)
+  })
+
+  it('says once what it does not support, goes on, and never throws', async () => {
+    const page = paqPage([
+      ...setup,
+      ['enableMagic'],
+      ['enableMagic'],
+      ['constructor'],
+      ['setCustomVariable'],
+      [] as never,
+    ])
+    page.queue.push(null as never, 7 as never)
+    page.queue.push(['trackEvent', 'a', 'b'])
+    await page.pass(1000)
+    expect(categories(page)).toEqual(['a'])
+    expect(page.warned.filter(([, what]) => what === 'enableMagic')).toHaveLength(1)
+  })
+
+  it("gives the queue back when it turns out to be Matomo's own", async () => {
+    const held: PaqCall[] = []
+    const page = paqPage(held, { viaPaq: false })
+    held.push(['trackEvent', 'ours', 'x'])
+    held.push(['setTrackerUrl', 'https://matomo.example/matomo.php'], ['setSiteId', '1'])
+    await page.pass(1000)
+    expect(categories(page)).toEqual(['ours'])
+    expect(held.map(([method]) => method)).toEqual(['setTrackerUrl', 'setSiteId'])
+  })
+
+  it("leaves the addresses of the script tag's own page views as they are", async () => {
+    const page = fakePage()
+    page.url = 'https://shop.example/%EA%B0%80?q=a%26b'
+    const paq = paqPage([], { viaPaq: false, page })
+    paq.tracker.pageview()
+    await page.pass(1000)
+    expect(page.events()[0]!.params.url).toBe(page.url)
+  })
+})
+
+describe('Consent in _paq', () => {
+  it('is pending, given, remembered and forgotten', async () => {
+    const page = paqPage([...setup, ['requireConsent'], ['trackPageView']])
+    await page.pass(1000)
+    expect([page.sent.length, page.cookies.size]).toEqual([0, 0])
+    page.queue.push(['rememberConsentGiven', 1])
+    await page.pass(1000)
+    expect(page.events()).toHaveLength(1)
+    expect([...page.cookies.keys()].sort()).toEqual(['_hw_id', 'mtm_consent'])
+    page.queue.push(['forgetConsentGiven'], ['trackEvent', 'a', 'b'])
+    await page.pass(1000)
+    expect(page.events()).toHaveLength(1)
+    expect([...page.cookies.keys()]).toEqual(['mtm_consent_removed'])
+  })
+
+  it('given to Matomo before the move stays given, and taken back stays taken back', async () => {
+    for (const [cookie, events] of [
+      ['mtm_consent', 1],
+      ['mtm_consent_removed', 0],
+    ] as const) {
+      const page = fakePage()
+      page.cookies.set(cookie, '1700000000000')
+      paqPage([...setup, ['requireConsent'], ['trackPageView']], { page })
+      await page.pass(1000)
+      expect(page.events()).toHaveLength(events)
+    }
+  })
+
+  it('stores no cookie after disableCookies, and sends no user id against Global Privacy Control', async () => {
+    const page = fakePage({ globalPrivacyControl: true })
+    paqPage([...setup, ['disableCookies'], ['setUserId', 'u'], ['trackPageView']], { page })
+    await page.pass(1000)
+    expect(page.cookies.size).toBe(0)
+    expect(page.events()[0]!.params).not.toHaveProperty('uid')
+  })
+
+  it('obeys setDoNotTrack', async () => {
+    const page = fakePage({ doNotTrack: true })
+    paqPage([...setup, ['setDoNotTrack', true], ['trackPageView']], { page })
+    await page.pass(1000)
+    expect(page.sent).toEqual([])
+  })
+})
+
+describe('docs/reference/paq.md', () => {
+  const text = readFileSync(new URL('../../../docs/reference/paq.md', import.meta.url), 'utf8')
+  const listed = (heading: string): string[] => {
+    const section = text.split(/^## /m).find(part => part.startsWith(heading)) ?? ''
+    return [...section.matchAll(/^\| (`[^|]+) \|/gm)].flatMap(([, cell]) =>
+      [...cell!.matchAll(/`(\w+)`/g)].map(([, name]) => name!),
+    )
+  }
+
+  it('lists exactly the methods that there are', () => {
+    expect(listed('Supported').sort()).toEqual(paqPage([]).methods.sort())
+  })
+
+  it('lists as not supported what is not there', () => {
+    const { methods } = paqPage([])
+    expect(listed('Not supported').length).toBeGreaterThan(30)
+    expect(listed('Not supported').filter(name => methods.includes(name))).toEqual([])
+  })
+})
