@@ -36,3 +36,9 @@ export interface PluginHost {
 
 /** Something that a tracker does beside the core: links, forms, tag rules. Called once, before the first page view. */
 export type Plugin = (tracker: Tracker, host: PluginHost) => Watch
+
+/** What the tracker knows of all its plugins. */
+export interface PluginSet {
+  start(tracker: Tracker, host: PluginHost): void
+  watch: Watch
+}

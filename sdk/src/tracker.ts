@@ -4,7 +4,7 @@ import { MAX_HELD } from './limits.ts'
 import type { ConsentState, TrackerOptions } from './options.ts'
 import { createOutbox } from './outbox.ts'
 import { watchPageViews } from './page-views.ts'
-import type { Plugin, PluginMoment, Watch } from './plugin.ts'
+import type { PluginMoment, PluginSet } from './plugin.ts'
 import type { Moment, PageEvent, Ports, Stop } from './ports.ts'
 import { randomText } from './random-ids.ts'
 import { createStoredEvents } from './stored-events.ts'
@@ -44,11 +44,11 @@ export interface Tracker {
 const REPLAY_AFTER_MS = 1_000
 
 /**
- * The tracker over its ports; `createTracker` brings the browser's. `plugin`: all of them as one, see `all-plugins.ts`;
- * where none is given its hooks vanish from the bundle. `options` stay the tracker's own: it reads them anew where they may
+ * The tracker over its ports; `createTracker` brings the browser's. `plugins`:
+ * where none are given their hooks vanish from the bundle. `options` stay the tracker's own: it reads them anew where they may
  * change (`_paq` changes them), and trims the endpoint. Throws when `options` or the page make no sense.
  */
-export function startTracker(options: TrackerOptions, ports: Ports, plugin?: Plugin): Tracker {
+export function startTracker(options: TrackerOptions, ports: Ports, plugins?: PluginSet): Tracker {
   const { clock, page, lifecycle } = ports
   const { gpc = 'cookieless', dnt = 'ignore', autoPageview = true, clicks = true, spa = true, debug } = options
   options.endpoint = options.endpoint.replace(/\/+$/, '')
@@ -87,8 +87,7 @@ export function startTracker(options: TrackerOptions, ports: Ports, plugin?: Plu
       }
     }
 
-  let watch: Watch | undefined
-  const tell = (moment: PluginMoment, params: TrackedParams = {}): void => watch?.(moment, params)
+  const tell = (moment: PluginMoment, params: TrackedParams = {}): void => plugins?.watch(moment, params)
   const stops: Stop[] = []
   const on = (name: string, handler: (event: PageEvent) => void): void => {
     stops.push(page.on(name, safely(handler)))
@@ -223,7 +222,7 @@ export function startTracker(options: TrackerOptions, ports: Ports, plugin?: Plu
       for (const stop of stops) stop()
     }),
   }
-  watch = plugin?.(tracker, { ports, visitor, signals, mayStore, on, stops, safely, warn })
+  plugins?.start(tracker, { ports, visitor, signals, mayStore, on, stops, safely, warn })
   safely(arrive)()
   return tracker
 }

@@ -1,6 +1,8 @@
+import { allPlugins } from '../../src/all-plugins.ts'
 import type { PaqCall } from '../../src/paq/paq-call.ts'
 import { paqMethods } from '../../src/paq/paq-methods.ts'
 import { takeOverPaq } from '../../src/paq/take-over-paq.ts'
+import type { Plugin } from '../../src/plugin.ts'
 import type { PageElement } from '../../src/ports.ts'
 import { startTracker, type Tracker } from '../../src/tracker.ts'
 import { type FakePage, fakePage } from '../fake-ports.ts'
@@ -27,12 +29,13 @@ export function paqPage(
   const options = { endpoint: 'https://collect.example', autoPageview: false, spa: false }
   let replay = (): void => {}
   let names: string[] = []
-  const tracker = startTracker(options, page.ports, (tracker, host) => {
+  const paq: Plugin = (tracker, host) => {
     const made = paqMethods(tracker, host, { options, viaPaq, elements: () => elements, visible: () => () => {} })
     names = Object.keys(made.methods)
     replay = takeOverPaq(calls, made.methods, (...what) => warned.push(what), !viaPaq)
     return made.watch
-  })
+  }
+  const tracker = startTracker(options, page.ports, allPlugins([paq]))
   replay()
   return Object.assign(page, { queue: calls, tracker, methods: names, warned })
 }
