@@ -209,13 +209,13 @@ export function paqMethods(
     methods[name] = (...args) => {
       const names = text.split(' ')
       const params: TrackedParams = Object.fromEntries(names.map((param, i) => [param, args[i]]))
-      if (text.includes('revenue')) {
+      if ('revenue' in params) {
         params.idgoal ??= 0
         if (!params.idgoal) params.ec_items = JSON.stringify(Object.values(cart))
       }
       if (params.ec_id) cart = {}
       if (/^._/.test(text)) params.ca = 1
-      if (args[0]) track(params, args[names.length])
+      if (args[0] || args[0] === 0) track(params, args[names.length])
     }
   for (const name of ['DocumentTitle', 'CustomUrl', 'ReferrerUrl', 'UserId'])
     methods[`set${name}`] = given => {
