@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { Command, CommanderError, Option } from 'commander'
 import { checkConfig, printConfig } from './commands/config.ts'
 import { type DemoCommandOptions, demo } from './commands/demo.ts'

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { onCLS, onINP, onLCP } from 'web-vitals'
 import { allPlugins } from '../src/all-plugins.ts'
 import type { Plugin } from '../src/plugin.ts'
 import { ecommerce } from '../src/plugins/ecommerce.ts'
@@ -7,7 +8,7 @@ import { errors } from '../src/plugins/errors.ts'
 import { forms } from '../src/plugins/forms.ts'
 import { links } from '../src/plugins/links.ts'
 import { scroll } from '../src/plugins/scroll.ts'
-import { vitals } from '../src/plugins/vitals.ts'
+import { type VitalSource, vitals } from '../src/plugins/vitals.ts'
 import type { PageElement } from '../src/ports.ts'
 import { startTracker, type Tracker } from '../src/tracker.ts'
 import { type FakePage, fakePage } from './fake-ports.ts'
@@ -182,6 +183,11 @@ describe('errors', () => {
 })
 
 describe('vitals and ecommerce', () => {
+  it('takes the functions of the package web-vitals as they are', () => {
+    const sources: VitalSource[] = [onCLS, onINP, onLCP]
+    expect(sources.map(source => typeof source)).toEqual(['function', 'function', 'function'])
+  })
+
   it('tells a metric with its rating', async () => {
     const page = fakePage()
     start(

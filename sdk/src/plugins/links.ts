@@ -10,7 +10,7 @@ export interface LinkOptions {
 
 /** Endings of files that count as downloads, for a regular expression. */
 const USUAL_DOWNLOADS =
-  '7z|apk|avi|csv|dmg|docx?|exe|gz|mov|mp[34]|msi|od[pst]|pdf|pptx?|rar|rtf|tar|tgz|txt|wav|webm|xlsx?|xml|zip'
+  '7z|apk|csv|dmg|docx?|exe|gz|mov|mp[34]|msi|od[pst]|pdf|pptx?|rar|rtf|tar|tgz|txt|wav|webm|xlsx?|xml|zip'
 
 /** A link as it is reported, in Matomo's parameters; `undefined` when it stays within the site. */
 export function reportedLink(
