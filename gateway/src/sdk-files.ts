@@ -13,8 +13,11 @@ export interface SdkFile {
 /** Paths as they are asked for, `/headwater.js`, to files. */
 export type SdkFiles = ReadonlyMap<string, SdkFile>
 
-/** `headwater.js`, and `headwater-<version>.js` which never changes once it is out. */
-const NAME = /^headwater(-\d[\w.-]*)?\.js(\.map)?$/
+/** `headwater.js`, its smaller and helping forms, and `…-<version>.js`, which never changes once it is out. */
+const NAME = /^headwater(?:-core|-preview)?(-\d[\w.-]*)?\.js(\.map)?$/
+
+/** Names under which a site that moves from Matomo asks for the script: it then changes its tracker's address only. */
+const MATOMO_NAMES = ['/matomo.js', '/piwik.js']
 
 /**
  * Reads the SDK's files from a folder; none when `folder` is undefined or does not exist (the answer is then a 404 with a
@@ -45,12 +48,14 @@ export function readSdkFiles(folder: string | undefined): SdkFiles {
       notModified: makeAnswer(304, headers),
     })
   }
+  const whole = files.get('/headwater.js')
+  if (whole !== undefined) for (const name of MATOMO_NAMES) files.set(name, whole)
   return files
 }
 
 /** Whether a path is one that `readSdkFiles` would serve if the file were there. */
 export function isSdkPath(path: string): boolean {
-  return path.startsWith('/headwater') && NAME.test(path.slice(1))
+  return MATOMO_NAMES.includes(path) || (path.startsWith('/headwater') && NAME.test(path.slice(1)))
 }
 
 /** What to answer to a GET of `file`. `ifNoneMatch`: the header, if sent; a list, or `*`. */

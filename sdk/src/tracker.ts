@@ -44,9 +44,9 @@ export interface Tracker {
 const REPLAY_AFTER_MS = 1_000
 
 /**
- * The tracker over its ports; `createTracker` brings the browser's. `plugins`:
- * where none are given their hooks vanish from the bundle. `options` stay the tracker's own: it reads them anew where they may
- * change (`_paq` changes them), and trims the endpoint. Throws when `options` or the page make no sense.
+ * The tracker over its ports; `createTracker` brings the browser's. Without `plugins` their hooks vanish from the bundle.
+ * `options` become the tracker's own: it trims the endpoint, and reads anew what may change (`_paq` changes it). Throws
+ * when `options` or the page make no sense.
  */
 export function startTracker(options: TrackerOptions, ports: Ports, plugins?: PluginSet): Tracker {
   const { clock, page, lifecycle } = ports

@@ -8,6 +8,7 @@ import {
   type ExitEvent,
   engines,
   exitCases,
+  overQuotaClosing,
   type ReceivedRequest,
   rendererCrash,
 } from '@headwater/testkit'
@@ -57,7 +58,11 @@ export const sdkLossBench: Bench = {
 async function countAll(engine: Engine, { scale }: RunOptions): Promise<Map<ExitCase, ExitCount>> {
   const script = readFileSync(new URL('../../../sdk/dist/headwater.js', import.meta.url), 'utf8')
   const plan = EXITS[scale]
-  const cases = [...exitCases(plan.latenciesMs), ...(engine.name === 'chromium' ? [rendererCrash] : [])]
+  const cases = [
+    ...exitCases(plan.latenciesMs),
+    overQuotaClosing,
+    ...(engine.name === 'chromium' ? [rendererCrash] : []),
+  ]
   const left = [...cases]
   const counts = new Map<ExitCase, ExitCount>()
   const work = async (): Promise<void> => {

@@ -461,6 +461,9 @@ export function testFront({ frontEnd, takesHttp10, takesPipelining, takesRawByte
         expect([known?.status, known?.body]).toEqual([304, ''])
         const [versioned] = await rawHttp(other.port, get('/headwater-1.2.3.js'))
         expect(versioned?.headers['cache-control']).toBe('public, max-age=31536000, immutable')
+        // A site that moves from Matomo changes its tracker's address, and the script's name stays.
+        for (const name of ['/matomo.js', '/piwik.js'])
+          expect((await rawHttp(other.port, get(name)))[0]?.body, name).toBe('short')
         const [missing] = await rawHttp(other.port, get('/headwater-9.9.9.js'))
         expect(missing?.status).toBe(404)
         await other.stop()

@@ -160,7 +160,7 @@ export function paqMethods(
       scenarioId = pathname.split('/').pop()
     },
     setCookieDomain(given) {
-      options.cookieDomain = given.replace(/^\*?\./, '')
+      options.cookieDomain = given.replace(/^\W+/, '')
     },
     setSiteId(given) {
       options.siteId = given

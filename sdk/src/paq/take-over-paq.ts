@@ -11,7 +11,7 @@ const FIRST =
  * Makes the waiting calls that set things up, then and from now on those that are pushed; returns what makes the other
  * waiting ones. `queue` stays the same array, so whoever holds it goes on pushing to it. A method that is not there is
  * told of once. `guest`: the page's tracker is not `_paq`'s; a tracker URL then means that Matomo itself is coming, and
- * gets its queue back.
+ * gets its queue back, with all that was pushed in the same turn.
  */
 export function takeOverPaq(
   queue: PaqQueue,
@@ -20,15 +20,10 @@ export function takeOverPaq(
   guest: boolean,
 ): () => void {
   const told: unknown[] = []
-  let theirs = false
   const make = (call: PaqCall): void => {
     try {
       const [method, ...args] = call
-      theirs ||= guest && method === 'setTrackerUrl'
-      if (theirs) {
-        queue.push = Array.prototype.push
-        queue.push(call)
-      } else if (typeof method === 'function') method.apply(methods, args as [])
+      if (typeof method === 'function') method.apply(methods, args as [])
       else if (Object.hasOwn(methods, method)) methods[method]!(...args)
       else if (!told.includes(method)) {
         told.push(method)
@@ -39,11 +34,20 @@ export function takeOverPaq(
     }
   }
   const waiting = queue.splice(0)
-  const [first, later] = [true, false].map(wanted => waiting.filter(call => FIRST.test(`${call?.[0]}`) === wanted))
-  queue.push = (...calls) => {
-    calls.forEach(make)
-    return 0
+  const makeSome = (first: boolean): void => {
+    for (const call of waiting) if (FIRST.test(`${call?.[0]}`) === first) make(call)
   }
-  first!.forEach(make)
-  return () => later!.forEach(make)
+  const drain = (): void => {
+    if (guest && queue.some(call => call?.[0] === 'setTrackerUrl')) queue.push = Array.prototype.push
+    else queue.splice(0).forEach(make)
+  }
+  queue.push = (...calls) => {
+    const length = Array.prototype.push.apply(queue, calls)
+    // Matomo's snippet says where it reports to after it has pushed its page view, but in the same turn.
+    if (guest) Promise.resolve().then(drain)
+    else drain()
+    return length
+  }
+  makeSome(true)
+  return () => makeSome(false)
 }

@@ -6,8 +6,8 @@ const nameOf = (form: PageElement): string =>
   ['name', 'id', 'action'].map(attribute => form.getAttribute?.(attribute)).find(Boolean) ?? 'form'
 
 /**
- * Reports what happens to forms, once each: `form / start` at the first input, `form / submit`, and `form / abandon` when
- * the page view ends in between. The name is the form's `name`, `id` or `action`. Never a value, never a field; forms in
+ * Reports what happens to forms: `form / start` at the first input, `form / submit`, and `form / abandon` when the page is
+ * hidden or left in between (there may be no later moment to tell it). The name is the form's `name`, `id` or `action`. Never a value, never a field; forms in
  * an element with `data-hw-mask` not at all.
  */
 export function forms(): Plugin {

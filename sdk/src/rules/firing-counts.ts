@@ -31,7 +31,7 @@ export function firingCounts({ ports: { storage, clock }, mayStore }: PluginHost
     } catch {}
     const now = clock.now()
     const [at, counts] = kept ?? [now, {}]
-    if (Math.abs(now - at) > SESSION_MS) for (const key in counts) if (key.startsWith('session')) delete counts[key]
+    if (now - at > SESSION_MS) for (const key in counts) if (key.startsWith('session')) delete counts[key]
     kept = [now, counts]
     return counts
   }

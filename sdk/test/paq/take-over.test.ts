@@ -69,10 +69,15 @@ describe('window._paq', () => {
     const held: PaqCall[] = []
     const page = paqPage(held, { viaPaq: false })
     held.push(['trackEvent', 'ours', 'x'])
+    await page.pass(1000)
+    held.push(['trackPageView'])
     held.push(['setTrackerUrl', 'https://matomo.example/matomo.php'], ['setSiteId', '1'])
     await page.pass(1000)
+    held.push(['trackEvent', 'theirs', 'x'])
+    await page.pass(1000)
     expect(categories(page)).toEqual(['ours'])
-    expect(held.map(([method]) => method)).toEqual(['setTrackerUrl', 'setSiteId'])
+    expect(held.map(([method]) => method)).toEqual(['trackPageView', 'setTrackerUrl', 'setSiteId', 'trackEvent'])
+    expect(page.events()).toHaveLength(1)
   })
 
   it("leaves the addresses of the script tag's own page views as they are", async () => {
