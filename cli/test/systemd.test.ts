@@ -34,7 +34,6 @@ describe.skipIf(!serviceOrSkip('systemd-analyze', hasSystemd()))('the systemd un
 
 it('the unit starts the command that there is, and lets it write its data folder', () => {
   expect(unit).toContain('/opt/headwater/cli/dist/main.js start --config ')
-  const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
-  expect(manifest.bin.headwater).toBe('./dist/main.js')
+  expect(readFileSync(new URL('../bin/headwater.js', import.meta.url), 'utf8')).toContain("'../dist/main.js'")
   expect(/HEADWATER_DATA_DIR=\/var\/lib\/(\S+)/.exec(unit)?.[1]).toBe(/^StateDirectory=(\S+)$/m.exec(unit)?.[1])
 })

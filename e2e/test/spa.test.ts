@@ -162,7 +162,8 @@ describe.skipIf(!canRun)('the single-page shop', () => {
         const rows = await json<Row>('query', '--json', EVENTS)
         return rows.some(row => row.e_a === 'buy' && row.member_id == null) ? rows : undefined
       })
-      expect(paths.map(seen)).toEqual([
+      // Whatever their order: a view waits a tenth of a second for its title, and a quick click may be before it.
+      const expected = [
         'Catalogue / -',
         'Kettle /products/kettle -',
         'remember kettle -',
@@ -179,7 +180,8 @@ describe.skipIf(!canRun)('the single-page shop', () => {
         'Catalogue / -',
         'Lamp /products/lamp -',
         'buy lamp -',
-      ])
+      ]
+      expect(paths.map(seen).sort()).toEqual(expected.sort())
       const stats = await json<{ scenario_id: number }>('stats', '--json')
       expect(stats.find(row => row.scenario_id === VIEWS)).toMatchObject({ total_count: 16, success_count: 12 })
       expect(stats.find(row => row.scenario_id === PURCHASES)).toMatchObject({ total_count: 16, success_count: 1 })
