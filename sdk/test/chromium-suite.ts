@@ -25,7 +25,8 @@ const dist = (file: string): string => readFileSync(new URL(`../dist/${file}`, i
 
 /** `describe` with a running Chromium; skipped where there is none, unless `HEADWATER_SERVICES=required`. */
 export function describeInChromium(name: string, body: (suite: ChromiumSuite) => void): void {
-  describe.skipIf(!serviceOrSkip('chromium', chromiumPath()))(name, () => {
+  // Why again: see engines/engine-suite.ts. A page that is closed in mid-navigation may hang in the driver.
+  describe.skipIf(!serviceOrSkip('chromium', chromiumPath()))(name, { retry: 2 }, () => {
     const suite = {} as ChromiumSuite
     const open: BrowserContext[] = []
     let chromium: StartedBrowser
