@@ -1,5 +1,6 @@
 import { readdir, rmdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { ArchiveTable } from '@headwater/core'
 import type { Logger } from 'pino'
 import { footerColumns } from './forget/footer-columns.ts'
@@ -170,15 +171,6 @@ export async function runArchiveRetention(rounds: RetentionRounds, stop: AbortSi
     } catch (error) {
       log.warn({ err: error }, 'What is over its time could not be deleted from the archive; it is tried again')
     }
-    await new Promise<void>(resolve => {
-      const end = (): void => {
-        clearTimeout(timer)
-        stop.removeEventListener('abort', end)
-        resolve()
-      }
-      const timer = setTimeout(end, everyMs)
-      if (stop.aborted) end()
-      else stop.addEventListener('abort', end)
-    })
+    await pause(everyMs, undefined, { signal: stop }).catch(() => {}) // `stop` ends it early
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from 'pino'
 
 export interface PrunedFile {
@@ -25,16 +26,7 @@ export async function runRetention(options: RetentionOptions, stop: AbortSignal)
   const { everyMs = 60_000 } = options
   while (!stop.aborted) {
     await pruneOnce(options)
-    await new Promise<void>(resolve => {
-      const end = (): void => {
-        clearTimeout(timer)
-        stop.removeEventListener('abort', end)
-        resolve()
-      }
-      const timer = setTimeout(end, everyMs)
-      if (stop.aborted) end()
-      else stop.addEventListener('abort', end)
-    })
+    await pause(everyMs, undefined, { signal: stop }).catch(() => {}) // `stop` ends it early
   }
 }
 
