@@ -6,6 +6,7 @@ export default defineConfig({
   resolve: { conditions: ['source'] },
   ssr: { resolve: { conditions: ['source'] } },
   test: {
+    globalSetup: './vitest.temporary-folder.ts',
     include: ['*/test/**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,

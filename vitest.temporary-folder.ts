@@ -1,0 +1,11 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** Gives the whole run one temporary folder, removed at its end: thousands of generated cases leave nothing behind. */
+export default function setup(): () => void {
+  // Short, for sockets lie below it and a socket's path has at most 107 bytes.
+  const folder = mkdtempSync(join(tmpdir(), 'hw-'))
+  process.env.TMPDIR = folder
+  return () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+}
