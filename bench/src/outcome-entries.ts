@@ -28,11 +28,11 @@ export function recordsOfLines(count: number, options: LineOptions): { events: L
     if (typeof judges === 'string') throw new Error(`line ${i} must be judged. Found: ${judges}.`)
     const member = (i * 7919) % options.members
     const attributes = { age: String(15 + (member % 60)), gender: member % 2 === 0 ? 'MALE' : 'FEMALE' }
-    const entry = (scenarioId: number, value: string): LogEntry => ({
+    const entry = (scenarioId: number, json: string): LogEntry => ({
       offset: i,
       order: { generation: 0, position: i, index: 0, scenarioId },
       arrivedAt: options.startMs + i * options.stepMs,
-      value,
+      value: Buffer.from(json),
     })
     events.push(entry(0, encodeEvent(event)))
     for (const outcome of judge(event, attributes, judges))

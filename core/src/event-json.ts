@@ -1,5 +1,6 @@
 import type { Event } from './event.ts'
-import { isoDate, parseIsoDate } from './iso-date.ts'
+import { parseIsoDate } from './iso-date.ts'
+import { JsonBytes } from './json-bytes.ts'
 import { parseRecord, RecordError } from './record-error.ts'
 
 /*
@@ -12,15 +13,50 @@ import { parseRecord, RecordError } from './record-error.ts'
  * of names and values, not an object: repeated names, their order and names such as `__proto__` or `1` stay as they came.
  */
 
-/** The record of `event-log`: one JSON text, see above. `decodeEvent` gives the event back. */
+/** Appends the record of `event-log`, see above, in UTF-8. */
+export function appendEvent(out: JsonBytes, event: Event): void {
+  out.ascii('{"event_id":')
+  out.text(event.eventId)
+  if (event.scenarioId !== undefined) {
+    out.ascii(',"scenario_id":')
+    out.ascii(String(event.scenarioId))
+  }
+  if (event.siteId !== undefined) {
+    out.ascii(',"site_id":')
+    out.ascii(String(event.siteId))
+  }
+  out.ascii(',"date":')
+  out.date(event.date)
+  out.ascii(',"received_at":')
+  out.date(event.receivedAt)
+  if (event.visitorId !== undefined) {
+    out.ascii(',"visitor_id":')
+    out.text(event.visitorId)
+  }
+  if (event.memberId !== undefined) {
+    out.ascii(',"member_id":')
+    out.text(event.memberId)
+  }
+  out.ascii(',"ip":')
+  out.text(event.ip)
+  out.ascii(',"user_agent":')
+  out.text(event.userAgent)
+  out.ascii(',"params":[')
+  const { params } = event
+  for (let i = 0; i < params.length; i++) {
+    if (i > 0) out.ascii(',')
+    out.text(params[i] as string)
+  }
+  out.ascii(']}')
+}
+
+const scratch = new JsonBytes(4096)
+
+/** The record of `event-log` as text; `decodeEvent` gives the event back. */
 export function encodeEvent(event: Event): string {
-  let json = `{"event_id":${JSON.stringify(event.eventId)}`
-  if (event.scenarioId !== undefined) json += `,"scenario_id":${event.scenarioId}`
-  if (event.siteId !== undefined) json += `,"site_id":${event.siteId}`
-  json += `,"date":"${isoDate(event.date)}","received_at":"${isoDate(event.receivedAt)}"`
-  if (event.visitorId !== undefined) json += `,"visitor_id":${JSON.stringify(event.visitorId)}`
-  if (event.memberId !== undefined) json += `,"member_id":${JSON.stringify(event.memberId)}`
-  return `${json},"ip":${JSON.stringify(event.ip)},"user_agent":${JSON.stringify(event.userAgent)},"params":${JSON.stringify(event.params)}}`
+  scratch.length = 0
+  appendEvent(scratch, event)
+  return scratch.toString()
 }
 
 /** The event of an `event-log` record. Throws `RecordError` (BAD_RECORD) when it is none. */

@@ -39,6 +39,8 @@ export type RejectionReason =
   /** Neither a scenario in the path nor an `idsite`. */
   | 'no_target'
   | 'unknown_scenario'
+  /** Input that retention had deleted before it was read: one dead letter for the whole range. */
+  | 'lost_to_retention'
 
 export interface Rejection {
   rejected: RejectionReason

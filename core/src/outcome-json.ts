@@ -1,5 +1,5 @@
-import { isoDate, parseIsoDate } from './iso-date.ts'
-import { quoteName, quoteText } from './json-text.ts'
+import { parseIsoDate } from './iso-date.ts'
+import { JsonBytes } from './json-bytes.ts'
 import type { Outcome } from './outcome.ts'
 import { isReservedName } from './outcome.ts'
 import { parseRecord, RecordError } from './record-error.ts'
@@ -14,15 +14,41 @@ import { parseRecord, RecordError } from './record-error.ts'
  * outcome's own values: a kept field with such a name is written as `event.<name>`, so nobody can forge a success.
  */
 
-/** The record of `scenario-log`: one JSON text, see above. */
-export function encodeOutcome(outcome: Outcome): string {
+/** Appends the record of `scenario-log`, see above, in UTF-8. */
+export function appendOutcome(out: JsonBytes, outcome: Outcome): void {
   const { fields } = outcome
-  let json = '{'
+  out.ascii('{')
   for (let i = 0; i + 1 < fields.length; i += 2) {
     const name = fields[i] as string
-    json += `${quoteName(isReservedName(name) ? `event.${name}` : name)}:${quoteText(fields[i + 1] as string)},`
+    out.text(isReservedName(name) ? `event.${name}` : name)
+    out.ascii(':')
+    out.text(fields[i + 1] as string)
+    out.ascii(',')
   }
-  return `${json}"success":${outcome.success},"scenario_id":${outcome.scenarioId},"date":"${isoDate(outcome.date)}","event_id":${quoteText(outcome.eventId)},"scenario_version":${outcome.scenarioVersion},"judging_version":${outcome.judgingVersion},"received_at":"${isoDate(outcome.receivedAt)}"}`
+  out.ascii('"success":')
+  out.ascii(outcome.success === 1 ? '1' : '0')
+  out.ascii(',"scenario_id":')
+  out.ascii(String(outcome.scenarioId))
+  out.ascii(',"date":')
+  out.date(outcome.date)
+  out.ascii(',"event_id":')
+  out.text(outcome.eventId)
+  out.ascii(',"scenario_version":')
+  out.ascii(String(outcome.scenarioVersion))
+  out.ascii(',"judging_version":')
+  out.ascii(String(outcome.judgingVersion))
+  out.ascii(',"received_at":')
+  out.date(outcome.receivedAt)
+  out.ascii('}')
+}
+
+const scratch = new JsonBytes(4096)
+
+/** The record of `scenario-log` as text; `decodeOutcome` gives the outcome back. */
+export function encodeOutcome(outcome: Outcome): string {
+  scratch.length = 0
+  appendOutcome(scratch, outcome)
+  return scratch.toString()
 }
 
 /**

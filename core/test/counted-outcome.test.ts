@@ -28,13 +28,15 @@ const outcome: fc.Arbitrary<Outcome> = fc.record({
   fields: fc.array(fc.tuple(hostileText, hostileText), { maxLength: 5 }).map(pairs => pairs.flat()),
 })
 
+const read = (json: string) => readCountedOutcome(new TextEncoder().encode(json))
+
 describe('readCountedOutcome', () => {
   it('reads of any outcome what decodeOutcome reads', () => {
     fc.assert(
       fc.property(outcome, value => {
         const json = encodeOutcome(value)
         const { scenarioId, judgingVersion, success, date } = decodeOutcome(json)
-        expect(readCountedOutcome(json)).toEqual({ scenarioId, judgingVersion, success, date })
+        expect(read(json)).toEqual({ scenarioId, judgingVersion, success, date })
         expect({ scenarioId, success, date }).toEqual({
           scenarioId: value.scenarioId,
           success: value.success,
@@ -59,7 +61,7 @@ describe('readCountedOutcome', () => {
       null,
       1,
     )
-    expect(readCountedOutcome(json)).toEqual({
+    expect(read(json)).toEqual({
       scenarioId: 5,
       judgingVersion: 2,
       success: 1,
@@ -67,10 +69,31 @@ describe('readCountedOutcome', () => {
     })
   })
 
+  it.each([
+    ['a date that is none', ',"received_at":"","success":0,"a":"x"}'],
+    ['a second object', ',"received_at":"2026-06-18T12:00:00.000Z"},"y":{"z":"x"}'],
+    ['a number with an exponent', 'e0,"received_at":"2026-06-18T12:00:00.000Z"}'],
+  ])('reads as decodeOutcome does what another writer ends with %s', (_, end) => {
+    const start = '{"success":1,"scenario_id":5,"date":"2026-06-18T12:00:00.000Z","event_id":"a","scenario_version":3'
+    const json = `${start},"judging_version":2${end}`
+    const answer = (of: () => unknown) => {
+      try {
+        return of()
+      } catch (error) {
+        return String(error)
+      }
+    }
+    const whole = answer(() => {
+      const { scenarioId, judgingVersion, success, date } = decodeOutcome(json)
+      return { scenarioId, judgingVersion, success, date }
+    })
+    expect(answer(() => read(json))).toEqual(whole)
+  })
+
   it.each(['', '{}', '[1]', 'nonsense', '{"success":1}', '{"success":1,"scenario_id":5,"date":"'])(
     'refuses %j as decodeOutcome does',
     json => {
-      expect(() => readCountedOutcome(json)).toThrow('BAD_RECORD')
+      expect(() => read(json)).toThrow('BAD_RECORD')
     },
   )
 
@@ -86,7 +109,7 @@ describe('readCountedOutcome', () => {
       fields: ['h', '9'],
     })
     for (let end = 0; end < json.length; end++) {
-      expect(() => readCountedOutcome(json.slice(0, end))).toThrow('BAD_RECORD')
+      expect(() => read(json.slice(0, end))).toThrow('BAD_RECORD')
     }
   })
 })

@@ -69,7 +69,7 @@ export interface LineBatch {
 
 /** Where lines come from: access-log files, or Kafka's `access-log`. */
 export interface LineSource extends Reader<LineBatch> {
-  /** Names the source in ids that are made from positions: `p-<name>-<position>`. */
+  /** Names the source in ids that are made from positions: `p-<name>-<position>`, of partition n > 0 `p-<name>-<n>-…`. */
   readonly name: string
 }
 
@@ -151,8 +151,11 @@ export interface LogEntry {
   order: OrderKey
   /** When the log got it, Unix ms. Hardly ever runs back. */
   arrivedAt: number
-  /** JSON: `encodeEvent`, `encodeOutcome` or a dead letter `{reason, source, position, index, at, raw}`. */
-  value: string
+  /**
+   * JSON in UTF-8: `encodeEvent`, `encodeOutcome` or a dead letter `{reason, source, position, index, at, raw}`. A view
+   * into what was read: nobody writes to it, and whoever keeps it keeps all that was read with it.
+   */
+  value: Buffer
 }
 
 export interface EntryBatch {

@@ -1,11 +1,8 @@
 import { Counters, MAX_CLOCK_LEAD_MS } from '@headwater/core'
-import type { Logger } from 'pino'
 import { openArchive } from './archive-query.ts'
 import { ArchiveQueryError, type ArchiveReader } from './archive-reader.ts'
-import { CommittedPositions } from './committed-positions.ts'
 import { ProcessorError } from './errors.ts'
-import type { SegmentLog } from './logs/segment-log.ts'
-import type { FileStore, PartitionId, SinkPosition, StatsStore } from './ports.ts'
+import type { FileStore, PartitionId, Position, SinkPosition, StatsStore } from './ports.ts'
 import { type ArchiveOwner, startOf } from './sinks/archive-path.ts'
 import { archivedUpTo } from './sinks/archive-resume.ts'
 
@@ -14,14 +11,15 @@ export interface RebuildStatsOptions {
   archiveDir: string
   /** The same folder as a file store. */
   files: FileStore
-  /** The logs between the stages, held by this process (see the data folder's lock). Nothing is appended. */
-  segments: Pick<SegmentLog, 'oldest' | 'end' | 'to'>
+  /** Default 0. */
+  partition?: PartitionId
+  /** What there is of the partition in `scenario-log`; nobody counts it meanwhile. */
+  outcomes: { oldest: Position; end: Position }
+  /** How far the input was judged; `undefined` where that is not known. */
+  judged?: Position | undefined
   store: StatsStore
-  /** `state/positions`: what the stats reader has committed there goes back together with its counters. */
-  positionsDir: string
-  /** Of the stats reader. Default `stats`. */
-  group?: string
-  log: Logger
+  /** What the stats reader has committed goes back together with its counters, and before them: retention keeps what they need. */
+  commit: (position: Position) => Promise<void>
   /** Called after each handful of files. */
   onProgress?: (progress: RebuildProgress) => void
 }
@@ -49,9 +47,6 @@ export interface RebuiltStats {
   logIsBehind: boolean
 }
 
-const PARTITION: PartitionId = 0
-const OWNER: ArchiveOwner = { table: 'scenario_log', log: 'scenario-log', partition: PARTITION, generation: 0 }
-
 /** One query takes this many files or bytes: enough to be quick, few enough that progress shows. */
 const FILES_A_QUERY = 64
 const BYTES_A_QUERY = 16 * 1024 * 1024
@@ -70,20 +65,16 @@ const BUCKET_MS = 5_000
  * cannot be read, and as the store does.
  */
 export async function rebuildStats(options: RebuildStatsOptions): Promise<RebuiltStats> {
-  const { files, segments, store, log } = options
-  const before = await store.load(PARTITION)
-  const archived = await archivedUpTo(files, OWNER, Date.now())
-  const { counters, rows, files: read } = await countArchive(options)
+  const { files, store, partition = 0 } = options
+  const owner: ArchiveOwner = { table: 'scenario_log', log: 'scenario-log', partition, generation: 0 }
+  const before = await store.load(partition)
+  const archived = await archivedUpTo(files, owner, Date.now())
+  const { counters, rows, files: read } = await countArchive(owner, options)
 
-  const oldest = segments.oldest('scenario-log')
-  const end = segments.end('scenario-log')
+  const { oldest, end } = options.outcomes
   const at: SinkPosition = archived ?? { position: oldest, order: undefined }
-  const committed = new CommittedPositions({ dir: options.positionsDir, group: options.group ?? 'stats', log })
-  await committed.load()
-  // Before the counters: from now on retention keeps what they will need.
-  committed.note(PARTITION, at.position)
-  await committed.flush()
-  await store.apply(PARTITION, before?.at.position, at, counters)
+  await options.commit(at.position)
+  await store.apply(partition, before?.at.position, at, counters)
   return {
     counters,
     rows,
@@ -91,14 +82,15 @@ export async function rebuildStats(options: RebuildStatsOptions): Promise<Rebuil
     at,
     toBeCounted: Math.max(0, end - Math.max(at.position, oldest)),
     lost: Math.max(0, oldest - at.position),
-    logIsBehind: (at.order?.position ?? -1) >= (segments.to ?? 0),
+    logIsBehind: (at.order?.position ?? -1) >= (options.judged ?? Number.POSITIVE_INFINITY),
   }
 }
 
 async function countArchive(
+  owner: ArchiveOwner,
   options: RebuildStatsOptions,
 ): Promise<{ counters: Counters; rows: number; files: number }> {
-  const found = (await options.files.list(OWNER.table)).filter(({ path }) => startOf(OWNER, path) !== undefined)
+  const found = (await options.files.list(owner.table)).filter(({ path }) => startOf(owner, path) !== undefined)
   const totalBytes = found.reduce((sum, { bytes }) => sum + bytes, 0)
   const counters = new Counters()
   let rows = 0

@@ -40,7 +40,9 @@ async function run({ scale, profile }: RunOptions): Promise<Measured> {
   const { events, outcomes } = recordsOfLines(count, options)
   const outcomeBatches = batchesOf(outcomes)
   const eventBatches = batchesOf(events)
-  const rows = outcomes.map(({ value, offset }) => outcomeRow(decodeOutcome(value), { partition: 0, offset }))
+  const rows = outcomes.map(({ value, offset }) =>
+    outcomeRow(decodeOutcome(value.toString()), { partition: 0, offset }),
+  )
   let successes = 0
   for (let i = 0; i < count; i++) if (isSuccess(i, options)) successes++
   const root = mkdtempSync(join(tmpdir(), 'headwater-bench-'))

@@ -9,6 +9,10 @@ import { yardstickMicros } from '../yardstick.ts'
 
 /** Lines are written at most this far ahead of the filter. */
 const AHEAD = 100_000
+/** What the duplicate window (4 000 000 ids of 14 bytes) takes more behind the last million than behind the second, MiB. */
+const WINDOW_GROWTH = 28
+/** Lines must be read within this, or the run has got stuck. */
+const STUCK_MS = 120_000
 
 /**
  * Many lines through one process. The log is written while it runs and rotated every million lines; what was read is
@@ -56,6 +60,9 @@ async function run({ scale }: RunOptions): Promise<Measured> {
       const cpu = cpuSecondsOf(headwater.pid) - cpuBefore
       const { now, peak } = residentMiB(headwater.pid)
       resident.push(now)
+      console.log(
+        `${shown(to)} of ${shown(count)} lines: ${Math.round(now)} MiB resident, peak ${Math.round(peak)} MiB`,
+      )
       rows.push({
         what: `${shown(to)} lines`,
         figures: {
@@ -69,12 +76,12 @@ async function run({ scale }: RunOptions): Promise<Measured> {
     await untilComplete(headwater, count, 600_000)
     const { peak } = residentMiB(headwater.pid)
     await checkCounts(await headwater.stats(), folder.archive, expectedCounts(0, count, options))
-    const growth = (resident[9] as number) / (resident[1] as number)
+    const growth = (resident[9] as number) / ((resident[1] as number) + WINDOW_GROWTH)
     return {
       rows,
       verdicts: [
         atMost('peak (the original: 1 900)', 400, peak, 'MiB resident'),
-        atMost('last tenth, as many times the second', 1.1, growth, '×'),
+        atMost('last tenth, as many times the second with a full duplicate window', 1.1, growth, '×'),
       ],
     }
   } finally {
@@ -84,8 +91,12 @@ async function run({ scale }: RunOptions): Promise<Measured> {
 }
 
 async function untilRead(headwater: HeadwaterProcess, lines: number): Promise<void> {
+  const deadline = performance.now() + STUCK_MS
   for (;;) {
-    if (((await headwater.metrics()).get('headwater_filter_lines_total') ?? 0) >= lines) return
+    const read = (await headwater.metrics()).get('headwater_filter_lines_total') ?? 0
+    if (read >= lines) return
+    if (performance.now() > deadline)
+      throw new Error(`${lines} lines must be read within ${STUCK_MS} ms. Found: ${read}.`)
     await pause(50)
   }
 }

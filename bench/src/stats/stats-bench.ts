@@ -27,7 +27,7 @@ async function run({ scale, profile }: RunOptions): Promise<Measured> {
   const options = { scenarios: 20, members: 100_000, startMs: Date.UTC(2026, 0, 5, 9), stepMs: 10 }
   const { outcomes } = recordsOfLines(count, options)
   const batches = batchesOf(outcomes)
-  const decoded = outcomes.map(entry => decodeOutcome(entry.value))
+  const decoded = outcomes.map(entry => decodeOutcome(entry.value.toString()))
   const expected = [...expectedCounts(0, count, options)].sort((a, b) => a[0] - b[0])
   const folder = mkdtempSync(join(tmpdir(), 'headwater-bench-'))
   let files = 0

@@ -1,11 +1,11 @@
 import { crc32 } from 'node:zlib'
-import { encodeEvent, encodeOutcome } from '@headwater/core'
-import type { DeadLetter, JudgedBatch, JudgedEvent, LogName, OrderKey, Position } from '../ports.ts'
+import { appendEvent, appendOutcome, JsonBytes } from '@headwater/core'
+import type { DeadLetter, JudgedBatch, JudgedEvent, LogEntry, LogName, Position } from '../ports.ts'
 
 /*
  * A frame: one judged batch in a segment file. Little-endian; offsets in bytes.
  *
- *   0  u32  magic "HWF1"
+ *   0  u32  magic "HWF2"
  *   4  u32  crc32 of bytes 8 … 135
  *   8  u32  length of the frame, header included
  *  12  u32  0
@@ -19,14 +19,18 @@ import type { DeadLetter, JudgedBatch, JudgedEvent, LogName, OrderKey, Position 
  * section's place, so that a reader of one log touches headers and its own sections only.
  *
  * Section ids (count n):   n × f64 receivedAt, n × u32 high, n × u32 low.
- * Section of a log:        n × f64 position, n × u32 index, n × u32 scenario id, n × u32 length, then the values joined by
- *                          a newline, as UTF-8. `length` is in UTF-16 code units: the text is decoded once and then sliced.
+ * Section of a log:        n × f64 position, n × u32 index, n × u32 scenario id, n × u32 length in bytes, then the values
+ *                          joined by a newline, as UTF-8.
+ *
+ * A frame of segment format 1 has the magic "HWF1" and lengths in UTF-16 code units. It is read by its newlines: none
+ * stands inside a value, for values are JSON.
  */
 export const FRAME_HEADER_BYTES = 136
-const MAGIC = 0x31465748
+const MAGIC = 0x32465748
+const MAGIC_OF_FORMAT_1 = 0x31465748
 const SECTION_TABLE = 40
 const SECTION_ENTRY_BYTES = 24
-/** Longest frame that can be read: a string of V8 has at most 2^29 − 24 characters. */
+/** Longest frame that is written; a batch of lines is a hundredth of it. */
 export const MAX_FRAME_BYTES = 0x1f000000
 const KEPT_SPACE_BYTES = 8 * 1024 * 1024
 const NEWLINE = 0x0a
@@ -44,7 +48,11 @@ export interface FrameSection {
   at: number
 }
 
+/** Of segment files and their frames; 2 is what is written. */
+export type SegmentFormat = 1 | 2
+
 export interface FrameHeader {
+  format: SegmentFormat
   bytes: number
   from: Position
   to: Position
@@ -56,73 +64,27 @@ export interface FrameHeader {
 /** The offset behind the last record of each section, in the order of `SECTIONS`. */
 export type LogEnds = readonly [Position, Position, Position, Position]
 
-/** The order keys and values of one log's part of a batch. */
-export interface FrameRecords {
-  base: Position
-  orders: OrderKey[]
-  values: string[]
-}
-
 export interface EncodedFrame {
   bytes: Buffer
   header: FrameHeader
 }
 
 /** The value of a dead letter's record; `raw` is a byte string, so each of its characters stands for one byte. */
-function encodeDeadLetter(letter: DeadLetter, source: string): string {
+function appendDeadLetter(out: JsonBytes, letter: DeadLetter, source: string): void {
   const { reason, position, index, at, raw } = letter
-  return JSON.stringify({ reason, source, position, index, at, raw })
-}
-
-/** One log's part of a batch on its way into a frame: columns, for objects would live until the frame is written. */
-class RecordColumns {
-  readonly positions: number[] = []
-  readonly indexes: number[] = []
-  readonly scenarioIds: number[] = []
-  readonly values: string[] = []
-  /** UTF-16 code units of all values. */
-  units = 0
-
-  add(position: Position, index: number, scenarioId: number, value: string): void {
-    this.positions.push(position)
-    this.indexes.push(index)
-    this.scenarioIds.push(scenarioId)
-    this.values.push(value)
-    this.units += value.length
-  }
-
-  get count(): number {
-    return this.values.length
-  }
-
-  /** A UTF-16 code unit takes at most three bytes in UTF-8. */
-  get maxBytes(): number {
-    return this.count * 21 + this.units * 3
-  }
-
-  /** Writes the section; returns where it ends. */
-  write(bytes: Buffer, start: number): number {
-    const { positions, indexes, scenarioIds, values, count } = this
-    for (let i = 0; i < count; i++) {
-      bytes.writeDoubleLE(positions[i]!, start + i * 8)
-      bytes.writeUInt32LE(indexes[i]!, start + count * 8 + i * 4)
-      bytes.writeUInt32LE(scenarioIds[i]!, start + count * 12 + i * 4)
-      bytes.writeUInt32LE(values[i]!.length, start + count * 16 + i * 4)
-    }
-    // Value by value: joined first, one value outside Latin-1 would make all the text two bytes a character, at 1 µs each.
-    let at = start + count * 20
-    for (let i = 0; i < count; i++) {
-      if (i > 0) bytes[at++] = NEWLINE
-      at += bytes.write(values[i]!, at, 'utf8')
-    }
-    return at
-  }
+  out.ascii('{"reason":')
+  out.text(reason)
+  out.ascii(',"source":')
+  out.text(source)
+  out.ascii(`,"position":${position},"index":${index},"at":${at},"raw":`)
+  out.text(raw)
+  out.ascii('}')
 }
 
 /** Encodes batches as frames; keeps the space it does so in. */
 export class FrameEncoder {
   readonly #source: string
-  #space: Buffer = Buffer.alloc(0)
+  #space = new JsonBytes(64 * 1024)
 
   /** `source` is the line source's name, for dead letters. */
   constructor(source: string) {
@@ -131,67 +93,122 @@ export class FrameEncoder {
 
   /** The frame of a batch; `base` holds where each section's offsets go on. */
   encode(batch: JudgedBatch, base: LogEnds): EncodedFrame {
-    const events = new RecordColumns()
-    const outcomes = new RecordColumns()
-    const deadLetters = new RecordColumns()
-    for (const { event, position, index, outcomes: judged } of batch.events) {
-      events.add(position, index, 0, encodeEvent(event))
-      for (const outcome of judged) outcomes.add(position, index, outcome.scenarioId, encodeOutcome(outcome))
+    const { events, deadLetters } = batch
+    const space = this.#space
+    space.length = FRAME_HEADER_BYTES
+    const sections: FrameSection[] = []
+    const end = (count: number, start: number): void => {
+      const crc = crc32(space.bytes.subarray(start, space.length))
+      sections.push({ count, bytes: space.length - start, crc, base: base[sections.length] as Position, at: start })
     }
-    for (const letter of batch.deadLetters) {
-      deadLetters.add(letter.position, letter.index, 0, encodeDeadLetter(letter, this.#source))
+    let start = space.length
+    writeIds(space, events)
+    end(events.length, start)
+
+    start = space.length
+    const eventRecords = new RecordWriter(space, events.length)
+    for (const { event, position, index } of events) {
+      eventRecords.begin()
+      appendEvent(space, event)
+      eventRecords.end(position, index, 0)
     }
-    const parts = [new IdColumns(batch.events), events, outcomes, deadLetters]
-    const maxBytes = parts.reduce((sum, part) => sum + part.maxBytes, FRAME_HEADER_BYTES)
-    if (maxBytes > MAX_FRAME_BYTES) {
-      throw new RangeError(
-        `A batch must encode to at most ${MAX_FRAME_BYTES} bytes: take fewer lines. Found: ${maxBytes}.`,
-      )
+    end(events.length, start)
+
+    start = space.length
+    const outcomes = events.reduce((count, event) => count + event.outcomes.length, 0)
+    const outcomeRecords = new RecordWriter(space, outcomes)
+    for (const { position, index, outcomes: judged } of events) {
+      for (const outcome of judged) {
+        outcomeRecords.begin()
+        appendOutcome(space, outcome)
+        outcomeRecords.end(position, index, outcome.scenarioId)
+      }
     }
+    end(outcomes, start)
+
+    start = space.length
+    const letterRecords = new RecordWriter(space, deadLetters.length)
+    for (const letter of deadLetters) {
+      letterRecords.begin()
+      appendDeadLetter(space, letter, this.#source)
+      letterRecords.end(letter.position, letter.index, 0)
+    }
+    end(deadLetters.length, start)
+
+    const bytes = Buffer.allocUnsafeSlow(space.length)
+    bytes.set(space.bytes.subarray(0, space.length))
     // Little space is kept for the next frame, much is not.
-    let space = this.#space
-    if (space.length < maxBytes) {
-      space = Buffer.allocUnsafeSlow(maxBytes)
-      if (maxBytes <= KEPT_SPACE_BYTES) this.#space = space
+    if (space.bytes.length > KEPT_SPACE_BYTES) this.#space = new JsonBytes(64 * 1024)
+    const header: FrameHeader = {
+      format: 2,
+      bytes: bytes.length,
+      from: batch.from,
+      to: batch.to,
+      arrivedAt: batch.arrivedAt,
+      sections: sections as unknown as FrameHeader['sections'],
     }
-    let at = FRAME_HEADER_BYTES
-    const sections = parts.map((part, n): FrameSection => {
-      const start = at
-      at = part.write(space, start)
-      return { count: part.count, bytes: at - start, crc: crc32(space.subarray(start, at)), base: base[n]!, at: start }
-    }) as [FrameSection, FrameSection, FrameSection, FrameSection]
-    const header: FrameHeader = { bytes: at, from: batch.from, to: batch.to, arrivedAt: batch.arrivedAt, sections }
-    writeHeader(space, header)
-    const bytes = Buffer.allocUnsafeSlow(at)
-    space.copy(bytes, 0, 0, at)
+    writeHeader(bytes, header)
     return { bytes, header }
   }
 }
 
-class IdColumns {
-  readonly #events: readonly JudgedEvent[]
+function writeIds(space: JsonBytes, events: readonly JudgedEvent[]): void {
+  const count = events.length
+  space.reserve(count * 16)
+  const view = new DataView(space.bytes.buffer)
+  const start = space.length
+  for (let i = 0; i < count; i++) {
+    const { event, idHigh, idLow } = events[i] as JudgedEvent
+    view.setFloat64(start + i * 8, event.receivedAt, true)
+    view.setUint32(start + count * 8 + i * 4, idHigh, true)
+    view.setUint32(start + count * 12 + i * 4, idLow, true)
+  }
+  space.length += count * 16
+}
 
-  constructor(events: readonly JudgedEvent[]) {
-    this.#events = events
+/** Writes one log's section: leaves room for its columns, and fills them value by value. */
+class RecordWriter {
+  readonly #space: JsonBytes
+  readonly #start: number
+  readonly #count: number
+  #view: DataView
+  #at = 0
+  #written = 0
+
+  constructor(space: JsonBytes, count: number) {
+    space.reserve(count * 20)
+    this.#space = space
+    this.#start = space.length
+    this.#count = count
+    this.#view = new DataView(space.bytes.buffer)
+    space.length += count * 20
   }
 
-  get count(): number {
-    return this.#events.length
+  /** A value is about to be appended to the space. */
+  begin(): void {
+    const space = this.#space
+    if (this.#written > 0) space.ascii('\n')
+    this.#at = space.length
   }
 
-  get maxBytes(): number {
-    return this.count * 16
-  }
-
-  write(bytes: Buffer, start: number): number {
-    const count = this.count
-    for (let i = 0; i < count; i++) {
-      const { event, idHigh, idLow } = this.#events[i]!
-      bytes.writeDoubleLE(event.receivedAt, start + i * 8)
-      bytes.writeUInt32LE(idHigh, start + count * 8 + i * 4)
-      bytes.writeUInt32LE(idLow, start + count * 12 + i * 4)
+  /** It was. */
+  end(position: Position, index: number, scenarioId: number): void {
+    const space = this.#space
+    if (space.length > MAX_FRAME_BYTES) {
+      throw new RangeError(
+        `A batch must encode to at most ${MAX_FRAME_BYTES} bytes: take fewer lines. Found: ${space.length} and more.`,
+      )
     }
-    return start + count * 16
+    // The space has moved when it grew.
+    if (this.#view.buffer !== space.bytes.buffer) this.#view = new DataView(space.bytes.buffer)
+    const view = this.#view
+    const count = this.#count
+    const start = this.#start
+    const i = this.#written++
+    view.setFloat64(start + i * 8, position, true)
+    view.setUint32(start + count * 8 + i * 4, index, true)
+    view.setUint32(start + count * 12 + i * 4, scenarioId, true)
+    view.setUint32(start + count * 16 + i * 4, space.length - this.#at, true)
   }
 }
 
@@ -215,7 +232,8 @@ function writeHeader(bytes: Buffer, header: FrameHeader): void {
 
 /** Reads a header; `undefined` when these bytes are none. `bytes` must hold at least FRAME_HEADER_BYTES from `at`. */
 export function decodeFrameHeader(bytes: Buffer, at: number): FrameHeader | undefined {
-  if (bytes.readUInt32LE(at) !== MAGIC) return undefined
+  const magic = bytes.readUInt32LE(at)
+  if (magic !== MAGIC && magic !== MAGIC_OF_FORMAT_1) return undefined
   if (bytes.readUInt32LE(at + 4) !== crc32(bytes.subarray(at + 8, at + FRAME_HEADER_BYTES))) return undefined
   let sectionAt = FRAME_HEADER_BYTES
   const sections = SECTIONS.map((_, n): FrameSection => {
@@ -231,6 +249,7 @@ export function decodeFrameHeader(bytes: Buffer, at: number): FrameHeader | unde
     return section
   }) as [FrameSection, FrameSection, FrameSection, FrameSection]
   return {
+    format: magic === MAGIC ? 2 : 1,
     bytes: bytes.readUInt32LE(at + 8),
     from: bytes.readDoubleLE(at + 16),
     to: bytes.readDoubleLE(at + 24),
@@ -239,8 +258,8 @@ export function decodeFrameHeader(bytes: Buffer, at: number): FrameHeader | unde
   }
 }
 
-/** The magic number's bytes, for finding out whether anything whole stands behind a damaged place. */
-export const FRAME_MAGIC: Buffer = Buffer.from('HWF1', 'latin1')
+/** What the magic numbers begin with, for finding out whether anything whole stands behind a damaged place. */
+export const FRAME_MAGIC: Buffer = Buffer.from('HWF', 'latin1')
 
 /** Where the sections' offsets go on behind a frame. */
 export function endsOf(header: FrameHeader): LogEnds {
@@ -254,26 +273,33 @@ export function isSectionWhole(bytes: Buffer, section: FrameSection): boolean {
   return bytes.length === section.bytes && crc32(bytes) === section.crc
 }
 
-/** Takes the section of a log apart; the bytes must be whole. */
-export function decodeRecords(bytes: Buffer, section: FrameSection): FrameRecords {
-  const n = section.count
+/** The entries of a log's section; `bytes` are that section and must be whole. Values are views into them. */
+export function decodeEntries({ format, arrivedAt }: FrameHeader, section: FrameSection, bytes: Buffer): LogEntry[] {
+  const { count, base } = section
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-  const text = bytes.toString('utf8', n * 20)
-  const orders = new Array<OrderKey>(n)
-  const values = new Array<string>(n)
-  let start = 0
-  for (let i = 0; i < n; i++) {
-    orders[i] = {
-      generation: 0,
-      position: view.getFloat64(i * 8, true),
-      index: view.getUint32(n * 8 + i * 4, true),
-      scenarioId: view.getUint32(n * 12 + i * 4, true),
-    }
-    const end = start + view.getUint32(n * 16 + i * 4, true)
-    values[i] = text.slice(start, end)
+  const entries: LogEntry[] = []
+  let start = count * 20
+  for (let i = 0; i < count; i++) {
+    const end = format === 1 ? newlineOrEnd(bytes, start) : start + view.getUint32(count * 16 + i * 4, true)
+    entries.push({
+      offset: base + i,
+      order: {
+        generation: 0,
+        position: view.getFloat64(i * 8, true),
+        index: view.getUint32(count * 8 + i * 4, true),
+        scenarioId: view.getUint32(count * 12 + i * 4, true),
+      },
+      arrivedAt,
+      value: bytes.subarray(start, end),
+    })
     start = end + 1
   }
-  return { base: section.base, orders, values }
+  return entries
+}
+
+function newlineOrEnd(bytes: Buffer, from: number): number {
+  const newline = bytes.indexOf(NEWLINE, from)
+  return newline === -1 ? bytes.length : newline
 }
 
 /** Takes the ids section apart; the bytes must be whole. */

@@ -1,5 +1,5 @@
 import type { LogEntry, LogName } from '../ports.ts'
-import { decodeRecords, type EncodedFrame, type FrameHeader, SECTIONS } from './frame.ts'
+import { decodeEntries, type EncodedFrame, type FrameHeader, SECTIONS } from './frame.ts'
 
 /**
  * The last frames as they were written, so that readers that follow closely do not read them back. Kept encoded: bytes cost
@@ -50,7 +50,5 @@ function keyOf(path: string, at: number): string {
 /** The entries of a log's section; `bytes` are that section and must be whole. */
 export function toEntries(header: FrameHeader, log: LogName, bytes: Buffer): readonly LogEntry[] {
   const section = header.sections[SECTIONS.indexOf(log)]!
-  const { base, orders, values } = decodeRecords(bytes, section)
-  const { arrivedAt } = header
-  return values.map((value, i) => ({ offset: base + i, order: orders[i]!, arrivedAt, value }))
+  return decodeEntries(header, section, bytes)
 }

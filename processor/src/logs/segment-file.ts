@@ -14,10 +14,13 @@ import {
 /*
  * A segment file: `<from of its first frame, 16 digits>.segment`, so that names sort by input position.
  *
- *   0  32 bytes: `headwater segment {"format":1}`, a space, a newline
- *  32  frames, one behind the other
+ *   0  32 bytes: `headwater segment {"format":2}`, a space, a newline
+ *  32  frames of this format, one behind the other
+ *
+ * Format 1 is still read, but not written to: its last segment is closed with the first append.
  */
-export const SEGMENT_HEAD: Buffer = Buffer.from('headwater segment {"format":1} \n', 'latin1')
+export const SEGMENT_HEAD: Buffer = Buffer.from('headwater segment {"format":2} \n', 'latin1')
+const SEGMENT_HEAD_OF_FORMAT_1 = Buffer.from('headwater segment {"format":1} \n', 'latin1')
 const SEGMENT_NAME = /^\d{16}\.segment$/
 /** What is read at once: several small frames, or the header and the ids of a large one. */
 const WINDOW_BYTES = 64 * 1024
@@ -81,7 +84,7 @@ export class SegmentFile {
   /** Rejects with FORMAT_UNKNOWN when this is not a segment file of our format; false when it ends before one begins. */
   async hasHead(): Promise<boolean> {
     const head = await this.bytes(0, SEGMENT_HEAD.length)
-    if (head.equals(SEGMENT_HEAD)) return true
+    if (head.equals(SEGMENT_HEAD) || head.equals(SEGMENT_HEAD_OF_FORMAT_1)) return true
     if (head.length < SEGMENT_HEAD.length && head.equals(SEGMENT_HEAD.subarray(0, head.length))) return false
     throw new ProcessorError(
       'FORMAT_UNKNOWN',

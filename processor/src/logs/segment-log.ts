@@ -7,7 +7,7 @@ import { ProcessorError } from '../errors.ts'
 import type { JudgedBatch, LogName, Position } from '../ports.ts'
 import type { Prunable, PrunedFile } from '../retention.ts'
 import { syncFolder } from '../state-file.ts'
-import { endsOf, FrameEncoder, type FrameHeader, type LogEnds, SECTIONS } from './frame.ts'
+import { endsOf, FrameEncoder, type FrameHeader, type LogEnds, SECTIONS, type SegmentFormat } from './frame.ts'
 import { RecentFrames } from './recent-frames.ts'
 import {
   findWholeFrames,
@@ -37,6 +37,7 @@ export interface SegmentLogOptions {
 /** One segment file; `base` and `arrivedAt` are those of its first frame. */
 export interface Segment {
   path: string
+  format: SegmentFormat
   base: LogEnds
   arrivedAt: number
   /** Bytes of whole frames and head. */
@@ -205,7 +206,7 @@ export class SegmentLog implements Prunable {
         if (this.#dirty) await this.#handle.truncate(last.bytes)
         this.#dirty = false
         const isFull = last.bytes + next.bytes > rollBytes || next.arrivedAt - last.arrivedAt >= rollEveryMs
-        if (!isFull || last.bytes === SEGMENT_HEAD.length) return last
+        if (last.format === next.format && (!isFull || last.bytes === SEGMENT_HEAD.length)) return last
         await this.#handle.datasync()
       }
       const path = join(this.#dir, segmentName(next.from))
@@ -276,7 +277,8 @@ export class SegmentLog implements Prunable {
 
 function segmentOf(path: string, first: FrameHeader, bytes: number): Segment {
   const [ids, events, outcomes, deadLetters] = first.sections
-  return { path, base: [ids.base, events.base, outcomes.base, deadLetters.base], arrivedAt: first.arrivedAt, bytes }
+  const { format, arrivedAt } = first
+  return { path, format, base: [ids.base, events.base, outcomes.base, deadLetters.base], arrivedAt, bytes }
 }
 
 async function readSegment(path: string): Promise<Segment> {

@@ -1,6 +1,6 @@
 import { type FileMetaData, parquetMetadata } from 'hyparquet'
 import { ProcessorError } from '../errors.ts'
-import type { FileStore } from '../ports.ts'
+import type { FileStore, StoredFile } from '../ports.ts'
 
 /** What is read at first of a file's end: the footers of our files are about 4 KiB. */
 const TAIL_BYTES = 32 * 1024
@@ -8,6 +8,7 @@ const TAIL_BYTES = 32 * 1024
 const MAX_FOOTER_BYTES = 16 * 1024 * 1024
 /** Footer length and magic. */
 const END_BYTES = 8
+const MAX_TRIES = 10
 
 /** What a Parquet file's footer says. */
 export interface ParquetFooter {
@@ -24,9 +25,21 @@ export interface ParquetFooter {
  * ARCHIVE_DAMAGED when the file does not end as a Parquet file does.
  */
 export async function readFooter(files: FileStore, path: string): Promise<ParquetFooter | undefined> {
-  const found = await files.stat(path)
-  if (found === undefined) return undefined
-  const { bytes } = found
+  for (let found = await files.stat(path), tries = 1; found !== undefined; tries++) {
+    try {
+      return await readFooterOf(files, found)
+    } catch (error) {
+      // `forget` may replace a file by a shorter one: then the end was looked for where there is none.
+      const now = await files.stat(path)
+      const isReplaced = now?.bytes !== found.bytes || now.modifiedAt !== found.modifiedAt
+      if (!isReplaced || tries === MAX_TRIES) throw error
+      found = now
+    }
+  }
+  return undefined
+}
+
+async function readFooterOf(files: FileStore, { path, bytes }: StoredFile): Promise<ParquetFooter> {
   const damaged = (what: string, cause?: unknown): ProcessorError =>
     new ProcessorError('ARCHIVE_DAMAGED', `${path} is no whole Parquet file (${bytes} bytes). Found: ${what}.`, {
       cause,

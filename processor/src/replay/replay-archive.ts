@@ -1,9 +1,10 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type ArchiveTable, encodeEvent, encodeOutcome } from '@headwater/core'
+import type { ArchiveTable } from '@headwater/core'
 import type { Logger } from 'pino'
 import { Registry } from 'prom-client'
 import { ProcessorError } from '../errors.ts'
+import { eventBytes, outcomeBytes } from '../logs/record-bytes.ts'
 import { createProcessorMetrics } from '../metrics.ts'
 import type { ArchiveCodec } from '../parquet/compression.ts'
 import type { LogEntry, LogName } from '../ports.ts'
@@ -82,11 +83,11 @@ export async function createReplayArchive(options: ReplayArchiveOptions): Promis
       for (const { event, arrivedAt, outcomes: found } of judged) {
         if (events !== undefined) {
           const order = { generation: 0, position, index: 0, scenarioId: 0 }
-          eventEntries.push({ offset: events.next++, order, arrivedAt, value: encodeEvent(event) })
+          eventEntries.push({ offset: events.next++, order, arrivedAt, value: eventBytes(event) })
         }
         for (const outcome of found) {
           const order = { generation: 0, position, index: 0, scenarioId: outcome.scenarioId }
-          outcomeEntries.push({ offset: outcomes.next++, order, arrivedAt, value: encodeOutcome(outcome) })
+          outcomeEntries.push({ offset: outcomes.next++, order, arrivedAt, value: outcomeBytes(outcome) })
         }
         position++
       }

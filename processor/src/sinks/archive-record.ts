@@ -106,11 +106,11 @@ export class ArchiveRecord {
   }
 
   /** Reads one record. `false`: not of the form this reader knows, and nothing of what is held here is of use. */
-  read(json: string): boolean {
-    // At worst each of JavaScript's characters becomes three bytes.
-    if (this.bytes.length < json.length * 3) this.bytes = Buffer.allocUnsafe(json.length * 3)
+  read(json: Uint8Array): boolean {
+    if (this.bytes.length < json.length) this.bytes = Buffer.allocUnsafe(json.length * 2)
+    this.bytes.set(json)
     this.#at = 0
-    this.#end = this.bytes.write(json, 0, 'utf8')
+    this.#end = json.length
     this.starts.fill(-1)
     this.numbers.fill(Number.NaN)
     this.#restCount = 0

@@ -60,6 +60,11 @@ export async function archivedUpTo(
   return { position: Math.max(mark.position, facts.end), order: newer ? mark.order : facts.order }
 }
 
+/** Whether the archive has any file of a log's partition. Lists the whole table: for the rare case that a position is missing. */
+export async function partitionHasFiles(files: FileStore, owner: ArchiveOwner): Promise<boolean> {
+  return (await lastFile(files, owner, undefined, 0)) !== undefined
+}
+
 async function lastFile(
   files: FileStore,
   owner: ArchiveOwner,

@@ -129,8 +129,8 @@ export class ArchiveRows {
   #decode(entry: LogEntry, partition: PartitionId): ArchiveValue[] {
     const place = { partition, offset: entry.offset }
     return this.#table === 'event_log'
-      ? eventRow(decodeEvent(entry.value), place)
-      : outcomeRow(decodeOutcome(entry.value), place)
+      ? eventRow(decodeEvent(entry.value.toString()), place)
+      : outcomeRow(decodeOutcome(entry.value.toString()), place)
   }
 
   #addRow(row: readonly ArchiveValue[]): void {

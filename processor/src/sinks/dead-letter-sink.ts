@@ -167,9 +167,9 @@ export function deadLetterLine(entry: LogEntry): string {
   const head = { offset: entry.offset, order: [generation, position, index, scenarioId] }
   let letter: Record<string, unknown>
   try {
-    letter = JSON.parse(entry.value) as Record<string, unknown>
+    letter = JSON.parse(entry.value.toString()) as Record<string, unknown>
   } catch {
-    return `${JSON.stringify({ ...head, damaged: entry.value })}\n`
+    return `${JSON.stringify({ ...head, damaged: entry.value.toString() })}\n`
   }
   const { raw, at, ...rest } = letter
   const time = typeof at === 'number' && Math.abs(at) <= 8.64e15 ? new Date(at).toISOString() : at

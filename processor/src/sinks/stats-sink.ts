@@ -27,8 +27,8 @@ export interface StatsSinkOptions {
   store: StatsStore
   /** Counters are stored at most this often, ms. Default 2 000. Storing takes at most a twentieth of the time besides. */
   applyEveryMs?: number
-  /** Whether the archive holds outcomes already: then a missing position means that counters were lost. */
-  archiveHasRows?: () => Promise<boolean>
+  /** Whether the archive holds outcomes of the partition already: then a missing position means that counters were lost. */
+  archiveHasRows?: (partition: PartitionId) => Promise<boolean>
   metrics: StatsMetrics
   log: Logger
   /** Milliseconds that never run back; `performance.now` by default. */
@@ -86,7 +86,7 @@ export function statsSink(options: StatsSinkOptions): StatsSink {
         ? 'they were there before'
         : assignment.oldest > 0
           ? `the log begins at ${assignment.oldest}`
-          : (await options.archiveHasRows?.())
+          : (await options.archiveHasRows?.(partition))
             ? 'the archive has outcomes already'
             : undefined
     if (assignment === undefined || lost !== undefined) {

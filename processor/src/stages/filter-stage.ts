@@ -84,6 +84,8 @@ export function filterStage(options: FilterStageOptions): FilterStage {
   // The batch in work. Its ids stand in the window already, so when a store makes the source ask again it must not be
   // decided a second time: every event in it would look like a repeat of itself.
   const inWork = new Map<PartitionId, Decided>()
+  // Where each partition goes on. A batch that begins behind it tells that input is gone.
+  const expected = new Map<PartitionId, Position>()
   const hash = new Uint32Array(2)
   let set: ScenarioSet | undefined
   let columns: ReadonlySet<string> | undefined
@@ -109,6 +111,7 @@ export function filterStage(options: FilterStageOptions): FilterStage {
     const deadLetters: DeadLetter[] = []
     const memberIds = new Set<string>()
     const tally = new Map<string, number>()
+    const sourceName = batch.partition === 0 ? source.name : `${source.name}-${batch.partition}`
     const count = (result: string) => tally.set(result, (tally.get(result) ?? 0) + 1)
 
     const reject = (i: number, index: number, reason: RejectionReason) => {
@@ -118,6 +121,14 @@ export function filterStage(options: FilterStageOptions): FilterStage {
       if (options.deadLetterBudget.take(deadLetterBytes(raw), batch.arrivedAt))
         deadLetters.push({ position: batch.positions[i] as Position, index, reason, raw, at: batch.arrivedAt })
       else metrics.deadLettersOverBudget.inc()
+    }
+
+    const from = expected.get(batch.partition) ?? batch.from
+    if (batch.from > from) {
+      const raw = `${sourceName} [${from}, ${batch.from})`
+      log.error({ partition: batch.partition, from, to: batch.from }, 'Input was deleted before it was read')
+      tally.set('lost_to_retention', batch.from - from)
+      deadLetters.push({ position: from, index: 0, reason: 'lost_to_retention', raw, at: batch.arrivedAt })
     }
 
     for (let i = 0; i < batch.lines.length; i++) {
@@ -132,7 +143,7 @@ export function filterStage(options: FilterStageOptions): FilterStage {
         continue
       }
       const { arrivedAt } = batch
-      const events = eventsOf(record, { source: source.name, position, ingestSiteId: options.ingestSiteId, arrivedAt })
+      const events = eventsOf(record, { source: sourceName, position, ingestSiteId: options.ingestSiteId, arrivedAt })
       if ('rejected' in events) {
         reject(i, 0, events.rejected)
         continue
@@ -177,13 +188,15 @@ export function filterStage(options: FilterStageOptions): FilterStage {
   }
 
   /**
-   * From what the writer stored. All of it: log time may lag far behind the clock while a backlog is read, so the window
-   * itself has to say what is too old.
+   * From what the writer stored about the input before `position`. All of it: log time may lag far behind the clock while
+   * a backlog is read, so the window itself has to say what is too old. What was written of the input behind `position`
+   * is about to be judged again: in the window it would turn every event into a repeat of itself.
    */
-  async function rebuildWindow(partition: PartitionId): Promise<DuplicateWindow> {
+  async function rebuildWindow(partition: PartitionId, position: Position): Promise<DuplicateWindow> {
     const window = new DuplicateWindow(options.dedup)
     let ids = 0
     for await (const batch of writer.ids(partition, 0)) {
+      if (batch.to > position) continue
       for (let i = 0; i < batch.high.length; i++)
         window.seen(batch.high[i] as number, batch.low[i] as number, batch.receivedAt[i] as number)
       ids += batch.high.length
@@ -195,9 +208,11 @@ export function filterStage(options: FilterStageOptions): FilterStage {
   return {
     async assigned({ partition, committed, oldest }: Assignment): Promise<Position> {
       inWork.delete(partition)
-      windows.set(partition, await rebuildWindow(partition))
+      const position = (await writer.position(partition)) ?? committed ?? oldest
+      windows.set(partition, await rebuildWindow(partition, position))
       await currentSet()
-      return (await writer.position(partition)) ?? committed ?? oldest
+      expected.set(partition, position)
+      return position
     },
 
     async take(batch: LineBatch): Promise<Position> {
@@ -218,6 +233,7 @@ export function filterStage(options: FilterStageOptions): FilterStage {
         deadLetters: decided.deadLetters,
       })
       inWork.delete(partition)
+      expected.set(partition, to)
       await source.commit(partition, to)
       metrics.lines.inc(batch.lines.length)
       for (const [result, events] of decided.tally) metrics.events.inc({ result }, events)
@@ -232,6 +248,7 @@ export function filterStage(options: FilterStageOptions): FilterStage {
     async revoked(partition: PartitionId): Promise<void> {
       windows.delete(partition)
       inWork.delete(partition)
+      expected.delete(partition)
     },
 
     watch(stop: AbortSignal): void {

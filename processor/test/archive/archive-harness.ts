@@ -30,7 +30,7 @@ export function outcomeEntry(
     fields: ['e_n', options.name ?? `name ${n % 5}`, 'age', String(n)],
   }
   const order: OrderKey = { generation: 0, position: n * 10, index: 0, scenarioId: outcome.scenarioId }
-  return { offset, order, arrivedAt: options.arrivedAt ?? HOUR + offset, value: encodeOutcome(outcome) }
+  return { offset, order, arrivedAt: options.arrivedAt ?? HOUR + offset, value: Buffer.from(encodeOutcome(outcome)) }
 }
 
 /** Entries 0 … count − 1, each new. */

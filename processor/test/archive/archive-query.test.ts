@@ -39,13 +39,17 @@ async function withArchive<T>(root: string, work: (archive: ArchiveReader) => Pr
 }
 
 /** Archives records through the sink and reads them back by DuckDB, in the order they were put in. */
-async function roundTrip(log: LogName, table: 'event_log' | 'scenario_log', values: string[]): Promise<QueryValue[][]> {
+async function roundTrip(
+  log: LogName,
+  table: 'event_log' | 'scenario_log',
+  records: string[],
+): Promise<QueryValue[][]> {
   const root = newRoot()
-  const entries: LogEntry[] = values.map((value, offset) => ({
+  const entries: LogEntry[] = records.map((json, offset) => ({
     offset,
     order: { generation: 0, position: offset, index: 0, scenarioId: 0 },
     arrivedAt: HOUR,
-    value,
+    value: Buffer.from(json),
   }))
   const sink = archiveSink({
     table,
@@ -92,16 +96,18 @@ describe('the archive in SQL', () => {
         offset: 0,
         order: { generation: 0, position: 0, index: 0, scenarioId: 5 },
         arrivedAt: HOUR,
-        value: encodeOutcome({
-          eventId: 'e',
-          scenarioId: 5,
-          scenarioVersion: 1,
-          judgingVersion: 1,
-          success: 1,
-          date: Date.UTC(2025, 5, 18, 3, 50, 10, 123),
-          receivedAt: Date.UTC(2025, 5, 18, 3, 50, 10, 456),
-          fields: ['e_n', '고면할당하기', 'memberId', '123456', 'age', '31'],
-        }),
+        value: Buffer.from(
+          encodeOutcome({
+            eventId: 'e',
+            scenarioId: 5,
+            scenarioVersion: 1,
+            judgingVersion: 1,
+            success: 1,
+            date: Date.UTC(2025, 5, 18, 3, 50, 10, 123),
+            receivedAt: Date.UTC(2025, 5, 18, 3, 50, 10, 456),
+            fields: ['e_n', '고면할당하기', 'memberId', '123456', 'age', '31'],
+          }),
+        ),
       },
     ])
     await withArchive(root, async archive => {

@@ -22,7 +22,7 @@ const PLACE = { partition: 0, offset: 0 }
 function quickRow(table: ArchiveTable, json: string): ArchiveValue[] | undefined {
   const columns = ARCHIVE_COLUMNS[table]
   const record = new ArchiveRecord(columns, table === 'scenario_log')
-  if (!record.read(json)) return undefined
+  if (!record.read(Buffer.from(json))) return undefined
   return columns.map(({ source, type }, i) => {
     if (source.from === 'partition') return PLACE.partition
     if (source.from === 'offset') return PLACE.offset

@@ -27,7 +27,7 @@ beforeAll(async () => {
 afterAll(() => rm(base, { recursive: true, force: true }))
 
 const newRoot = (): string => join(base, String(made++))
-const ids = (log: readonly LogEntry[]): string[] => log.map(({ value }) => JSON.parse(value).event_id)
+const ids = (log: readonly LogEntry[]): string[] => log.map(({ value }) => JSON.parse(value.toString()).event_id)
 const HOUR_FOLDER = 'scenario_log/day=2025-06-18/hour=03'
 
 describe('the archive sink', () => {
@@ -151,8 +151,8 @@ describe('the archive sink', () => {
   it('counts a record that cannot be read and goes on', async () => {
     const root = newRoot()
     const log = outcomeLog(5)
-    log[0] = { ...(log[0] as LogEntry), value: 'garbage' }
-    log[3] = { ...(log[3] as LogEntry), value: '{"success":2}' }
+    log[0] = { ...(log[0] as LogEntry), value: Buffer.from('garbage') }
+    log[3] = { ...(log[3] as LogEntry), value: Buffer.from('{"success":2}') }
     await readInto(await testSink({ root }), log)
     expect(await archivedIds(root)).toEqual(['e-1', 'e-2', 'e-4'])
     expect(await archivedFiles(root)).toEqual([`${HOUR_FOLDER}/scenario-log+0+0000000000000001.parquet`])

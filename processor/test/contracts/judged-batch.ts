@@ -4,7 +4,7 @@ import type { DeadLetter, JudgedBatch, JudgedEvent } from '../../src/ports.ts'
 
 const text = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 20 }),
-  fc.constantFrom('고면할당하기', 'a\nb', '\ud800', 'HWF1', ''),
+  fc.constantFrom('고면할당하기', 'a\nb', '\ud800', 'HWF2', ''),
 )
 
 /** How much one input range yields: the outcomes of each event, and dead letters. */

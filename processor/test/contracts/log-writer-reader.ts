@@ -27,33 +27,39 @@ function batchesOf(shapes: readonly BatchShape[], arrivedAt = Date.now()): Judge
   return shapes.map((shape, i) => judgedBatch(shape, i * 100, arrivedAt + i))
 }
 
+/** An entry without its offset, its value as text. */
+interface Seen extends Pick<LogEntry, 'order' | 'arrivedAt'> {
+  json: string
+}
+
 /** What a log must hold after these batches, `source` of the dead letters apart. */
-function expected(batches: readonly JudgedBatch[], log: LogName): Pick<LogEntry, 'order' | 'arrivedAt' | 'value'>[] {
+function expected(batches: readonly JudgedBatch[], log: LogName): Seen[] {
   return batches.flatMap(({ events, deadLetters, arrivedAt }) => {
     if (log === 'dead-letter') {
       return deadLetters.map(({ position, index, reason, at, raw }) => ({
         order: { generation: 0, position, index, scenarioId: 0 },
         arrivedAt,
-        value: JSON.stringify({ reason, position, index, at, raw }),
+        json: JSON.stringify({ reason, position, index, at, raw }),
       }))
     }
     return events.flatMap(({ position, index, event, outcomes }) =>
       log === 'event-log'
-        ? [{ order: { generation: 0, position, index, scenarioId: 0 }, arrivedAt, value: encodeEvent(event) }]
+        ? [{ order: { generation: 0, position, index, scenarioId: 0 }, arrivedAt, json: encodeEvent(event) }]
         : outcomes.map(outcome => ({
             order: { generation: 0, position, index, scenarioId: outcome.scenarioId },
             arrivedAt,
-            value: encodeOutcome(outcome),
+            json: encodeOutcome(outcome),
           })),
     )
   })
 }
 
-function withoutOffset(log: LogName, entries: readonly LogEntry[]): Pick<LogEntry, 'order' | 'arrivedAt' | 'value'>[] {
+function withoutOffset(log: LogName, entries: readonly LogEntry[]): Seen[] {
   return entries.map(({ order, arrivedAt, value }) => {
-    if (log !== 'dead-letter') return { order, arrivedAt, value }
-    const { source: _, ...rest } = JSON.parse(value)
-    return { order, arrivedAt, value: JSON.stringify(rest) }
+    const json = value.toString()
+    if (log !== 'dead-letter') return { order, arrivedAt, json }
+    const { source: _, ...rest } = JSON.parse(json)
+    return { order, arrivedAt, json: JSON.stringify(rest) }
   })
 }
 

@@ -39,7 +39,7 @@ describe('DeadLetterBudget', () => {
           offset: 2 ** 50,
           order: { generation: 3, position: 2 ** 50, index: 499, scenarioId: 0 },
           arrivedAt: 1.78e12,
-          value,
+          value: Buffer.from(value),
         })
         expect(Buffer.byteLength(line)).toBeLessThanOrEqual(deadLetterBytes(raw))
       }),

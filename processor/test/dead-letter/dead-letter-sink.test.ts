@@ -20,14 +20,16 @@ function entry(offset: number, options: { raw?: string; arrivedAt?: number; inpu
     offset,
     order: { generation: 0, position, index: 0, scenarioId: 0 },
     arrivedAt: options.arrivedAt ?? NOON,
-    value: JSON.stringify({
-      reason: 'bad_line',
-      source: 'access.log',
-      position,
-      index: 0,
-      at: options.arrivedAt ?? NOON,
-      raw: options.raw ?? `line ${offset}`,
-    }),
+    value: Buffer.from(
+      JSON.stringify({
+        reason: 'bad_line',
+        source: 'access.log',
+        position,
+        index: 0,
+        at: options.arrivedAt ?? NOON,
+        raw: options.raw ?? `line ${offset}`,
+      }),
+    ),
   }
 }
 
@@ -107,7 +109,7 @@ describe('deadLetterSink', () => {
   })
 
   it('keeps a record that it cannot read as it is', () => {
-    const line = deadLetterLine({ ...entry(3), value: 'nonsense' })
+    const line = deadLetterLine({ ...entry(3), value: Buffer.from('nonsense') })
     expect(JSON.parse(line)).toEqual({ offset: 3, order: [0, 300, 0, 0], damaged: 'nonsense' })
   })
 

@@ -52,11 +52,11 @@ export function testOutcome(n: number, event: Event): Outcome {
 }
 
 export function entriesOf(events: readonly Event[]): { events: LogEntry[]; outcomes: LogEntry[] } {
-  const entry = (offset: number, scenarioId: number, value: string): LogEntry => ({
+  const entry = (offset: number, scenarioId: number, json: string): LogEntry => ({
     offset,
     order: { generation: 0, position: offset * 10, index: 0, scenarioId },
     arrivedAt: ARRIVAL + offset,
-    value,
+    value: Buffer.from(json),
   })
   return {
     events: events.map((event, n) => entry(n, 0, encodeEvent(event))),

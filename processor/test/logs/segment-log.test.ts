@@ -1,12 +1,23 @@
 import { spawn } from 'node:child_process'
-import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { encodeEvent, encodeOutcome } from '@headwater/core'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { inspectSegments } from '../../src/logs/inspect-segments.ts'
 import { SegmentLog, type SegmentLogOptions } from '../../src/logs/segment-log.ts'
 import { type SegmentLogReader, segmentLogReader } from '../../src/logs/segment-log-reader.ts'
 import { segmentLogWriter } from '../../src/logs/segment-log-writer.ts'
@@ -74,7 +85,7 @@ describe('segment log', () => {
   })
 
   test('zeros or garbage behind the last frame, as a power cut leaves them, are cut off', async () => {
-    for (const rest of [Buffer.alloc(5_000), Buffer.from('HWF1'.repeat(300))]) {
+    for (const rest of [Buffer.alloc(5_000), Buffer.from('HWF2'.repeat(300))]) {
       const segments = await open()
       await segments.append(judgedBatch(SHAPE, segments.to ?? 0, Date.now()))
       await segments.close()
@@ -127,8 +138,43 @@ describe('segment log', () => {
   test('a segment of another format is refused', async () => {
     const segments = await open()
     await segments.append(judgedBatch(SHAPE, 0, 1_000))
-    writeFileSync(join(dir, '0000000000000100.segment'), 'headwater segment {"format":2} \nwhatever')
+    writeFileSync(join(dir, '0000000000000100.segment'), 'headwater segment {"format":3} \nwhatever')
     await expect(open()).rejects.toMatchObject({ code: 'FORMAT_UNKNOWN' })
+  })
+
+  test('segments of format 1 are read to their end, and what is appended goes into one of format 2', async () => {
+    // Written by version 0.1.0 from these two batches.
+    const at = Date.UTC(2026, 10, 22, 12)
+    const batches = [
+      judgedBatch({ outcomes: [2, 0, 1], deadLetters: 1, text: '고면할당하기' }, 0, at),
+      judgedBatch({ outcomes: [1], deadLetters: 1, text: 'a\nb "\u{1f600}' }, 100, at + 1),
+    ]
+    mkdirSync(dir)
+    copyFileSync(new URL('format-1.segment', import.meta.url), join(dir, '0000000000000000.segment'))
+    const before = await inspectSegments(dir)
+    expect([before.to, before.end('event-log'), before.tornBytes]).toEqual([200, 4, 0])
+    const segments = await open()
+    expect(segments.to).toBe(200)
+    const third = judgedBatch(SHAPE, 200, Date.now())
+    await segments.append(third)
+    expect(files()).toEqual(['0000000000000000.segment', '0000000000000200.segment'])
+    await segments.close()
+    const again = await open()
+    const all = [...batches, third]
+    const values = async (log: LogName) => (await entries(again, log)).map(({ value }) => value.toString())
+    expect(await values('event-log')).toEqual(
+      all.flatMap(({ events }) => events.map(({ event }) => encodeEvent(event))),
+    )
+    expect(await values('scenario-log')).toEqual(
+      all.flatMap(({ events }) => events.flatMap(({ outcomes }) => outcomes.map(encodeOutcome))),
+    )
+    const letters = (await values('dead-letter')).map(json => JSON.parse(json))
+    expect(letters.map(({ position, raw }) => [position, raw])).toEqual(
+      all.flatMap(({ deadLetters }) => deadLetters.map(({ position, raw }) => [position, raw])),
+    )
+    const ids: number[] = []
+    for await (const { low } of segmentLogWriter({ segments: again }).ids(0, 0)) ids.push(...low)
+    expect(ids).toEqual(all.flatMap(({ events }) => events.map(({ idLow }) => idLow)))
   })
 
   test('segments roll by size and by time, and offsets count on over them', async () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rename, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -246,4 +246,28 @@ describe('Parquet files', () => {
     await reader.close()
     expect(read).toEqual(rows)
   })
+})
+
+it('reads the footer of the file that is there when another one takes its place meanwhile', async () => {
+  const spec: Spec[] = [{ name: 'n', type: 'text', required: true }]
+  const long = await write(
+    spec,
+    Array.from({ length: 500 }, (_, i) => ({ n: `row ${i}` })),
+    'zstd',
+  )
+  const short = await write(spec, [{ n: 'the only row' }], 'zstd')
+  const store = localFileStore(root)
+  let isReplaced = false
+  const footer = await readFooter(
+    {
+      ...store,
+      async read(path, from, to) {
+        if (!isReplaced) await rename(join(root, short), join(root, long))
+        isReplaced = true
+        return store.read(path, from, to)
+      },
+    },
+    long,
+  )
+  expect(footer?.rows).toBe(1)
 })

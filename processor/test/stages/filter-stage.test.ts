@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { hashEventId } from '@headwater/core'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { afterEach, beforeEach, expect, it } from 'vitest'
@@ -11,6 +12,7 @@ import {
   type FilterStageOptions,
   fileMemberStore,
   filterStage,
+  type IdBatch,
   type JudgedBatch,
   jsonScenarioStore,
   type LineBatch,
@@ -239,4 +241,37 @@ it('judges by a changed scenario from the next batch on', async () => {
   }
   expect(written.at(-1)?.events[0]?.outcomes[0]).toMatchObject({ scenarioVersion: 2, judgingVersion: 2 })
   stop.abort()
+})
+
+/** Logs that keep nothing: what was written before is as the test says. */
+function logsWith(position: Position, ids: readonly IdBatch[]): LogWriter {
+  return {
+    position: async () => position,
+    append: async () => {},
+    async *ids() {
+      yield* ids
+    },
+  }
+}
+
+it('says with one dead letter which range of the input was deleted before it was read, and goes on behind it', async () => {
+  const { stage, written, results } = await start({ writer: logsWith(10, []) })
+  const behind = batch(50, [line('/5?hw_id=a')])
+  expect(await stage.take(behind)).toBe(behind.to)
+  await stage.take(batch(behind.to, [line('/5?hw_id=b')]))
+  expect(written.flatMap(each => each.deadLetters)).toMatchObject([
+    { position: 10, index: 0, reason: 'lost_to_retention', raw: 'test [10, 50)' },
+  ])
+  expect(await results()).toEqual({ lost_to_retention: 40, judged: 2 })
+})
+
+it('takes no event for a repeat of itself when its batch was written but its position was not committed', async () => {
+  const ids = (eventId: string, to: Position): IdBatch => {
+    const hash = new Uint32Array(2)
+    hashEventId(eventId, hash)
+    return { to, high: hash.slice(0, 1), low: hash.slice(1), receivedAt: Float64Array.of(NOW) }
+  }
+  const { stage, results } = await start({ writer: logsWith(10, [ids('before', 10), ids('again', 11)]) })
+  await stage.take(batch(10, [line('/5?hw_id=before'), line('/5?hw_id=again')]))
+  expect(await results()).toEqual({ duplicate: 1, judged: 1 })
 })

@@ -33,7 +33,7 @@ function entry(offset: number, outcome: Partial<Outcome>, arrivedAt = HOUR + off
     ...outcome,
   }
   const order = { generation: 0, position: offset * 10, index: 0, scenarioId: whole.scenarioId }
-  return { offset, order, arrivedAt, value: encodeOutcome(whole) }
+  return { offset, order, arrivedAt, value: Buffer.from(encodeOutcome(whole)) }
 }
 
 /** An archive of the entries, in files of `rows` rows. */
@@ -53,10 +53,15 @@ function rebuildIn(root: string, options: Rebuilding = {}) {
   return rebuildStats({
     archiveDir: join(root, 'archive'),
     files: localFileStore(join(root, 'archive')),
-    segments: { oldest: () => log.oldest, end: () => log.end, to: log.to },
+    outcomes: log,
+    judged: log.to,
     store: options.store ?? stateFileStatsStore({ file: join(root, 'stats.json') }),
-    positionsDir: join(root, 'positions'),
-    log: silent,
+    commit: async position => {
+      const committed = new CommittedPositions({ dir: join(root, 'positions'), group: 'stats', log: silent })
+      await committed.load()
+      committed.note(0, position)
+      await committed.flush()
+    },
     ...(options.onProgress && { onProgress: options.onProgress }),
   })
 }

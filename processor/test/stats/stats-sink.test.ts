@@ -23,16 +23,18 @@ function entry(offset: number, input = offset): LogEntry {
     offset,
     order: { generation: 0, position: input * 300, index: 0, scenarioId: 5 },
     arrivedAt: ARRIVED,
-    value: encodeOutcome({
-      eventId: `e${input}`,
-      scenarioId: 5,
-      scenarioVersion: 1,
-      judgingVersion: 1,
-      success: input % 3 === 0 ? 1 : 0,
-      date: ARRIVED,
-      receivedAt: ARRIVED,
-      fields: [],
-    }),
+    value: Buffer.from(
+      encodeOutcome({
+        eventId: `e${input}`,
+        scenarioId: 5,
+        scenarioVersion: 1,
+        judgingVersion: 1,
+        success: input % 3 === 0 ? 1 : 0,
+        date: ARRIVED,
+        receivedAt: ARRIVED,
+        fields: [],
+      }),
+    ),
   }
 }
 
@@ -201,7 +203,7 @@ describe('statsSink', () => {
   it('goes on behind a record that holds no outcome', async () => {
     const { sink } = make(stateFileStatsStore({ file: await newFile() }))
     await start(sink)
-    await sink.take(batch([entry(0), { ...entry(1), value: 'nonsense' }, entry(2)], 0, 3))
+    await sink.take(batch([entry(0), { ...entry(1), value: Buffer.from('nonsense') }, entry(2)], 0, 3))
     expect(total(sink)).toBe(2)
   })
 
