@@ -1,0 +1,57 @@
+import { randomUUID } from 'node:crypto'
+import { type Hdfs, startHdfs } from '@headwater/testkit'
+import { pino } from 'pino'
+import {
+  type WebHdfsFileStore,
+  type WebHdfsFileStoreOptions,
+  webhdfsFileStore,
+} from '../../src/stores/webhdfs-file-store.ts'
+import { WebHdfsClient, type WebHdfsOptions } from '../../src/webhdfs/webhdfs-client.ts'
+
+/** The user that tests write as; no superuser, so that permissions count. */
+export const USER = 'headwater'
+
+/** A running HDFS and clients of it. */
+export interface HdfsUnderTest {
+  hdfs: Hdfs
+  /** Of `USER`, or of another. */
+  clientOptions(user?: string): WebHdfsOptions
+  client: WebHdfsClient
+  /** A new folder that belongs to `USER`. */
+  newRoot(): Promise<string>
+  newStore(options?: Partial<WebHdfsFileStoreOptions>): Promise<WebHdfsFileStore>
+  /** One WebHDFS call as the superuser; resolves with the status. */
+  asSuperuser(method: string, path: string, query: string): Promise<number>
+}
+
+/** Starts an HDFS with permissions on. */
+export async function hdfsUnderTest(): Promise<HdfsUnderTest> {
+  const hdfs = await startHdfs({ permissions: true })
+  const clientOptions = (user = USER): WebHdfsOptions => ({
+    nameNodes: [hdfs.nameNodeUrl],
+    user,
+    dataNodes: { allow: [hdfs.dataNode] },
+    timeouts: { nameNodeMs: 10_000, idleMs: 20_000 },
+  })
+  const asSuperuser = async (method: string, path: string, query: string): Promise<number> => {
+    const url = `${hdfs.nameNodeUrl}/webhdfs/v1${path}?user.name=${hdfs.superuser}&${query}`
+    const answer = await fetch(url, { method })
+    await answer.arrayBuffer()
+    return answer.status
+  }
+  const newRoot = async (): Promise<string> => {
+    const root = `/${randomUUID()}`
+    await asSuperuser('PUT', root, 'op=MKDIRS')
+    await asSuperuser('PUT', root, `op=SETOWNER&owner=${USER}`)
+    return root
+  }
+  return {
+    hdfs,
+    clientOptions,
+    client: new WebHdfsClient(clientOptions()),
+    newRoot,
+    newStore: async options =>
+      webhdfsFileStore({ ...clientOptions(), root: await newRoot(), log: pino({ level: 'silent' }), ...options }),
+    asSuperuser,
+  }
+}
