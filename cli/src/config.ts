@@ -4,6 +4,9 @@ import { z } from 'zod'
 // One schema is the whole configuration: the defaults, the checks, the reference page and the names of the environment
 // variables (`gateway.port` is HEADWATER_GATEWAY_PORT) all come from here.
 
+/** Settings that `config print` and log lines never show. */
+const secrets = z.registry<{ secret: true }>()
+
 const integer = (min: number, max: number) =>
   z
     .int(`must be an integer from ${min} to ${max}`)
@@ -18,6 +21,7 @@ const list = () => z.array(text(), 'must be a list of texts')
 const DAY = 86_400_000
 const MAX_MS = 365 * DAY
 const port = () => integer(0, 65_535)
+const secret = () => text().register(secrets, { secret: true })
 
 /** `.prefault({})` makes a section's own defaults apply when the whole section is left out. */
 export const configSchema = z.strictObject({
@@ -126,7 +130,11 @@ export const configSchema = z.strictObject({
     .strictObject({ file: text().optional().describe('Member file (CSV or NDJSON), watched. Default: the examples.') })
     .prefault({}),
   stats: z
-    .strictObject({ applyEveryMs: integer(100, 60_000).default(2000).describe('How often counters are stored.') })
+    .strictObject({
+      applyEveryMs: integer(100, 60_000)
+        .default(2000)
+        .describe('How often counters are stored; by a worker at least every 400 ms.'),
+    })
     .prefault({}),
   archive: z
     .strictObject({
@@ -163,11 +171,105 @@ export const configSchema = z.strictObject({
       port: port().default(9464).describe('Port of /metrics, /healthz and /readyz; 0: any free one.'),
     })
     .prefault({}),
+  kafka: z
+    .strictObject({
+      brokers: list()
+        .default([])
+        .describe('Brokers to begin with, host:port. Not empty: the distributed mode (`gateway`, `ship`, `worker`).'),
+      clientId: text().default('headwater').describe('Shown in the brokers’ logs and quotas.'),
+      groupPrefix: text().default('headwater').describe('Consumer groups are <prefix>-filter, -stats, -archive-….'),
+      sessionTimeoutMs: integer(1000, 600_000)
+        .default(30_000)
+        .describe('A worker that is silent for this long loses its partitions.'),
+      tls: z
+        .strictObject({
+          mode: choice('off', 'on').default('off').describe('Whether brokers are reached by TLS.'),
+          ca: text().optional().describe('File of the authorities (PEM) that sign the brokers’ certificates.'),
+          cert: text().optional().describe('File of this client’s certificate (PEM), if brokers want one,'),
+          key: text().optional().describe('… and of its key.'),
+        })
+        .refine(tls => (tls.cert === undefined) === (tls.key === undefined), 'must have both cert and key, or neither')
+        .prefault({}),
+      sasl: z
+        .strictObject({
+          mechanism: choice('none', 'plain', 'scram-sha-256', 'scram-sha-512')
+            .default('none')
+            .describe('How this client signs in.'),
+          username: text().optional().describe('User name.'),
+          password: secret().optional().describe('Password; better by the environment than in a file.'),
+        })
+        .refine(
+          sasl => sasl.mechanism === 'none' || (sasl.username !== undefined && sasl.password !== undefined),
+          'must have username and password with this mechanism',
+        )
+        .prefault({}),
+    })
+    .prefault({}),
+  topics: z
+    .strictObject({
+      prefix: z.string('must be text').default('').describe('Put before the names of the five topics.'),
+      partitions: integer(1, 10_000).default(6).describe('Of each topic, when `headwater topics` makes it.'),
+      replication: integer(1, 10).default(3).describe('Copies of each topic.'),
+      minInSyncReplicas: integer(1, 10).default(2).describe('Copies that must have a record before it counts.'),
+      retentionMs: integer(3_600_000, 10 * MAX_MS)
+        .default(7 * DAY)
+        .describe('How long Kafka keeps records: longer than the longest standstill.'),
+      generation: integer(0, 1_000_000)
+        .default(0)
+        .describe('Raise it by one when `access-log` was made anew and its offsets begin again.'),
+    })
+    .prefault({}),
+  redis: z
+    .strictObject({
+      url: text()
+        .refine(
+          url => /^rediss?:\/\/[^@]*$/.test(url),
+          'must be redis://host:port/db or rediss://…, without a password',
+        )
+        .optional()
+        .describe('Statistics and caches of the distributed mode.'),
+      username: text().optional().describe('ACL user, if there is one.'),
+      password: secret().optional().describe('Password; better by the environment than in a file.'),
+    })
+    .prefault({}),
+  mariadb: z
+    .strictObject({
+      host: text().optional().describe('Scenarios and members of the distributed mode; none: the files are used.'),
+      port: integer(1, 65_535).default(3306).describe('Its port.'),
+      user: text().default('headwater').describe('User name.'),
+      password: secret().optional().describe('Password; better by the environment than in a file.'),
+      database: text().default('headwater').describe('Database; `headwater db migrate` makes its tables.'),
+      connections: integer(1, 100).default(4).describe('Connections of a process at most.'),
+    })
+    .prefault({}),
+  hdfs: z
+    .strictObject({
+      nameNodes: list()
+        .default([])
+        .describe(
+          'WebHDFS addresses, http://host:port; several: the one that is active is found. None: a local archive.',
+        ),
+      root: text().default('/headwater').describe('Folder of the archive there.'),
+      user: text().default('headwater').describe('`user.name` of every call.'),
+      dataNodes: list()
+        .default(['*:9864', '*:9865'])
+        .describe('host:port a NameNode may send us to; the host may be * or begin with *.'),
+      dataNodeAddresses: z
+        .array(text().regex(/^[^=]+=[^=]+$/, 'must be name=address'), 'must be a list of name=address')
+        .default([])
+        .describe('Where DataNodes are reached, when not under the names they gave: dn1:9864=10.0.0.7:9864.'),
+    })
+    .prefault({}),
   drainMs: integer(0, 600_000).default(10_000).describe('After SIGTERM, time to answer and store what is there.'),
 })
 
 /** The configuration as the composition root gets it: complete, checked. */
 export type Config = z.infer<typeof configSchema>
+
+/** Whether the logs between the stages are Kafka's. */
+export function isDistributed({ kafka }: Config): boolean {
+  return kafka.brokers.length > 0
+}
 
 /** One setting that holds a value itself (not a section), for the environment, the reference and the nearest-key hint. */
 export interface Setting {
@@ -179,6 +281,8 @@ export interface Setting {
   fallback: unknown
   description: string
   choices: readonly string[]
+  /** Never shown. */
+  secret: boolean
 }
 
 /** Every setting, in the order of the schema. */
@@ -210,6 +314,7 @@ export function settings(): Setting[] {
       fallback: schema instanceof z.ZodDefault ? schema.def.defaultValue : undefined,
       description: schema.description ?? '',
       choices: inner instanceof z.ZodEnum ? inner.options.map(String) : [],
+      secret: secrets.has(inner),
     })
   }
 }

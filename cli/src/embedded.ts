@@ -1,6 +1,5 @@
 import { existsSync, writeFileSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { basename, join } from 'node:path'
 import { type Gateway, startGateway } from '@headwater/gateway'
 import {
   accessLogSource,
@@ -13,7 +12,6 @@ import {
   jsonScenarioStore,
   type LogName,
   localFileStore,
-  type ReaderHealth,
   refuseLostState,
   runArchiveRetention,
   runRetention,
@@ -30,6 +28,8 @@ import type { Config } from './config.ts'
 import { dataFolder, makeFolders } from './data-folder.ts'
 import { exampleFile } from './example-files.ts'
 import { lockFolder } from './folder-lock.ts'
+import { gatewayOptions } from './gateway-options.ts'
+import { pausedSentence } from './paused-sentence.ts'
 import { type ScenarioStats, scenarioStats } from './scenario-stats.ts'
 
 /** A running system, as `headwater start` shows it. */
@@ -164,30 +164,7 @@ export async function startEmbedded(config: Config, log: Logger): Promise<Embedd
     log,
   })
 
-  const gateway = await startGateway(
-    {
-      host: config.gateway.host,
-      port: config.gateway.port,
-      healthHost: config.metrics.host,
-      healthPort: config.metrics.port,
-      frontEnd: config.gateway.front,
-      trustedProxies: config.gateway.trustedProxies,
-      ipMode: config.gateway.ip,
-      tls: tlsFiles(config),
-      limits: config.gateway.limits,
-      sites: config.sites,
-      ingestSiteId: config.ingest.siteId,
-      sdkDir: sdkFolder(),
-      log: {
-        file: folder.accessLog,
-        format: config.log.format,
-        maxBytes: config.log.rotateBytes,
-        maxAgeMs: config.log.rotateEveryMs,
-        durability: config.log.durability,
-      },
-    },
-    { log, registry },
-  )
+  const gateway = await startGateway(gatewayOptions(config, folder.accessLog), { log, registry })
   gateway.onWritten(() => source.wake())
   const readStats = async (): Promise<ScenarioStats> =>
     scenarioStats(await scenarios.list(), stats.read(), stats.lastMinute(Date.now()), scenarios.faults())
@@ -276,22 +253,3 @@ export async function startEmbedded(config: Config, log: Logger): Promise<Embedd
 
 /** Results of `headwater_filter_events_total` that are accepted events. */
 const ACCEPTED = new Set(['judged', 'disabled_scenario', 'site_without_scenario'])
-
-/** A store that is away makes us not ready only when it stays away. */
-const PAUSE_ALARM_MS = 60_000
-
-function pausedSentence(name: string, health: ReaderHealth): string | undefined {
-  const { pausedSince } = health
-  if (pausedSince === undefined || Date.now() - pausedSince < PAUSE_ALARM_MS) return undefined
-  return `${name} has been paused for ${Math.round((Date.now() - pausedSince) / 1000)} s: a store is away.`
-}
-
-function tlsFiles({ gateway: { tls } }: Config): { cert: string; key: string } | undefined {
-  return tls.cert === undefined || tls.key === undefined ? undefined : { cert: tls.cert, key: tls.key }
-}
-
-/** Where the built script files of the SDK lie. */
-function sdkFolder(): string | undefined {
-  const script = fileURLToPath(import.meta.resolve('@headwater/sdk/dist/headwater.js'))
-  return existsSync(script) ? dirname(script) : undefined
-}

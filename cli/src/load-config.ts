@@ -69,7 +69,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
         const message =
           issue.code === 'invalid_type' && issue.expected === 'object' ? 'must be a section of settings' : issue.message
         faults.push(
-          `${path === '' ? 'the configuration' : path} ${message}. Found: ${shown(issue.input)}.${cameFrom(path)}`,
+          `${path === '' ? 'the configuration' : path} ${message}. Found: ${shownAt(path, issue.input)}.${cameFrom(path)}`,
         )
       }
     }
@@ -87,6 +87,14 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
     }
     node[last] = fromText(setting, value)
     origins.set(setting.path, origin)
+  }
+
+  /** A value for a message; of a password, and of a section with one, only the kind. */
+  function shownAt(path: string, value: unknown): string {
+    const hidden = known.some(({ path: each, secret }) => secret && (each === path || each.startsWith(`${path}.`)))
+    if (!hidden) return shown(value).replace(/\/\/[^@/]*@/, '//(hidden)@')
+    if (typeof value !== 'object' || value === null) return `a value of type ${typeof value} (hidden)`
+    return `${Object.keys(value).join(', ') || 'nothing'}`
   }
 
   function cameFrom(path: string): string {

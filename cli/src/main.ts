@@ -1,13 +1,19 @@
 import { Command, CommanderError, Option } from 'commander'
 import { checkConfig, printConfig } from './commands/config.ts'
+import { migrateDatabase } from './commands/db.ts'
 import { type DemoCommandOptions, demo } from './commands/demo.ts'
 import { doctor } from './commands/doctor.ts'
 import { type ForgetCommandOptions, forgetRows } from './commands/forget.ts'
+import { gateway } from './commands/gateway.ts'
+import { importFiles } from './commands/import.ts'
 import { query } from './commands/query.ts'
 import { type ReplayCommandOptions, replay } from './commands/replay.ts'
+import { type ShipOptions, ship } from './commands/ship.ts'
 import { start } from './commands/start.ts'
 import { stats } from './commands/stats.ts'
 import { rebuild } from './commands/stats-rebuild.ts'
+import { topics } from './commands/topics.ts'
+import { worker } from './commands/worker.ts'
 import { type LoadedConfig, loadConfig } from './load-config.ts'
 import { durationOption, timeOption, wholeNumberOption } from './option-values.ts'
 import { version } from './version.ts'
@@ -197,6 +203,77 @@ Examples:
 docs/guide/privacy.md says what access logs hold besides, and for how long.`,
   )
   .action(async (options: CommonOptions & ForgetCommandOptions) => forgetRows(load(options), options))
+
+command('gateway', 'take beacons into the access log, and nothing else: an edge host of the distributed mode')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  $ headwater gateway --data-dir /var/lib/headwater          then headwater ship, or Fluentd, takes the log to Kafka
+  $ headwater gateway --set gateway.port=80 --set metrics.port=9465`,
+  )
+  .action(async (options: CommonOptions) => gateway(load(options)))
+
+command('ship', 'send the access log to Kafka, as Fluentd would: at least once, repeats are dropped by id')
+  .option('--file <path>', 'access log of NGINX or a gateway elsewhere (default: log/access.log in the data folder)')
+  .option('--prune', 'delete rotated files that are shipped and older than log.keepMs (always, without --file)')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  $ headwater ship --set kafka.brokers=kafka1:9092,kafka2:9092
+  $ headwater ship --file /var/log/nginx/access.log --data-dir /var/lib/headwater-ship`,
+  )
+  .action(async (options: CommonOptions & ShipOptions) => ship(load(options), options))
+
+command('worker', 'run stages of the distributed mode; start as many as you like')
+  .argument('[stage...]', 'filter, stats or archive; several run in one process')
+  .option('--stages <list>', 'the same, separated by commas')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  $ headwater worker filter
+  $ headwater worker stats archive --data-dir /var/lib/headwater-worker
+  $ headwater worker --stages filter,stats,archive --set metrics.port=0`,
+  )
+  .action(async (stages: string[], options: CommonOptions & { stages?: string }) =>
+    worker(load(options), [...stages, ...(options.stages ?? '').split(',').filter(stage => stage !== '')]),
+  )
+
+command('topics', 'make the Kafka topics that are missing, and say which differ from what is needed')
+  .option('--check', 'make nothing; exit status 1 when something is missing or differs')
+  .option('--json', 'print an array {topic, state, differences}')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  $ headwater topics --set kafka.brokers=kafka1:9092
+  $ headwater topics --set topics.partitions=12 --set topics.replication=3
+  $ headwater topics --check`,
+  )
+  .action(async (options: CommonOptions & { check?: boolean; json?: boolean }) => topics(load(options), options))
+
+const db = program.command('db').description('the MariaDB tables of scenarios and members')
+common(db.command('migrate').description('make the tables, or bring them to what this version needs; may run again'))
+  .addHelpText(
+    'after',
+    `
+Examples:
+  $ HEADWATER_MARIADB_PASSWORD=… headwater db migrate --set mariadb.host=db.internal`,
+  )
+  .action(async (options: CommonOptions) => migrateDatabase(load(options)))
+
+command('import', 'take scenarios and members from their files into MariaDB')
+  .option('--dry-run', 'say what would be done, change nothing')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  $ headwater import --dry-run
+  $ headwater import --set scenarios.file=scenarios.json --set members.file=members.csv`,
+  )
+  .action(async (options: CommonOptions & { dryRun?: boolean }) => importFiles(load(options), options))
 
 const config = program.command('config').description('check or print the configuration')
 common(config.command('check').description('say everything that is wrong with the configuration; exit status 1 if so'))

@@ -34,7 +34,9 @@ beforeAll(async () => {
       }
     })
   }
-  whileRunning = await diagnose(() => good.load(), true)
+  // The committed position of the log follows a moment after what it stands for.
+  do whileRunning = await diagnose(() => good.load(), true)
+  while (!of(whileRunning, 'progress')[0]?.message.startsWith('0 B'))
   await running.stop()
   // A committed position is a hint: its last write may end a little later.
   await until(() => !readdirSync(join(good.dir, 'state', 'positions')).some(name => name.endsWith('.tmp')))

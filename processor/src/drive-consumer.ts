@@ -1,5 +1,8 @@
 import type { Logger } from 'pino'
+import { GIVEN_UP, insist as insistOn, type ReaderHealth } from './insist.ts'
 import type { Assignment, Consumer, PartitionId, Position } from './ports.ts'
+
+export { isRetryable, type ReaderHealth } from './insist.ts'
 
 /** What an embedded adapter has to bring for `driveConsumer`: one partition that can be read from any position. */
 export interface Feed<Batch> {
@@ -15,12 +18,6 @@ export interface Feed<Batch> {
   changed(timeoutMs: number): Promise<void>
   /** Ends a `changed` that is under way, or the next one, at once. */
   interrupt(): void
-}
-
-/** How a reader is doing, for `/readyz` and the alarm. */
-export interface ReaderHealth {
-  /** Unix ms since when the same call has been failing with a retryable error; `undefined` when all is well. */
-  pausedSince: number | undefined
 }
 
 export interface DriveOptions {
@@ -40,9 +37,6 @@ export interface DriveOptions {
   alarmMs?: number
 }
 
-/** Given up: a retryable error outlived the drain. What was not done is done after the next start. */
-const GIVEN_UP = Symbol('given up')
-
 /**
  * Runs one consumer over one feed, as `Reader.run` promises:
  *
@@ -57,8 +51,7 @@ export async function driveConsumer<Batch>(
   stop: AbortSignal,
   options: DriveOptions,
 ): Promise<void> {
-  const { partition, name, log, health, tickMs = 500, drainMs = 5_000 } = options
-  const { minPauseMs = 100, maxPauseMs = 5_000, alarmMs = 60_000 } = options
+  const { partition, name, log, tickMs = 500, drainMs = 5_000 } = options
   let deadline = Number.POSITIVE_INFINITY
   let endPause: (() => void) | undefined
   // One listener for the whole run and no Promise.race with a promise that lives as long: each race would leave a reaction.
@@ -82,31 +75,10 @@ export async function driveConsumer<Batch>(
     })
 
   const insist = async <T>(call: string, attempt: () => Promise<T>): Promise<T | typeof GIVEN_UP> => {
-    let alarmed = false
-    for (let pauseMs = minPauseMs; ; pauseMs = Math.min(pauseMs * 2, maxPauseMs)) {
-      try {
-        const result = await attempt()
-        if (health.pausedSince !== undefined) {
-          log.info({ reader: name, partition, call, pausedMs: Date.now() - health.pausedSince }, 'Reading goes on')
-          health.pausedSince = undefined
-        }
-        return result
-      } catch (error) {
-        if (!isRetryable(error)) throw error
-        if (health.pausedSince === undefined) {
-          health.pausedSince = Date.now()
-          log.warn({ reader: name, partition, call, err: error }, 'Reading pauses until a store answers again')
-        } else if (!alarmed && Date.now() - health.pausedSince >= alarmMs) {
-          alarmed = true
-          log.error({ reader: name, partition, call, err: error }, 'Reading has paused for long: a store is away')
-        }
-        if (performance.now() >= deadline) {
-          log.warn({ reader: name, partition, call }, 'Stopped before the end: the rest is read after the next start')
-          return GIVEN_UP
-        }
-        await pause(pauseMs)
-      }
-    }
+    const result = await insistOn(call, attempt, { ...options, isOver: () => performance.now() >= deadline, pause })
+    if (result === GIVEN_UP)
+      log.warn({ reader: name, partition, call }, 'Stopped before the end: the rest is read after the next start')
+    return result
   }
 
   try {
@@ -152,9 +124,4 @@ export async function driveConsumer<Batch>(
   } finally {
     stop.removeEventListener('abort', stopped)
   }
-}
-
-/** Whether making the same call again may help: any error that says `retryable: true`. */
-export function isRetryable(error: unknown): boolean {
-  return error instanceof Error && (error as { retryable?: unknown }).retryable === true
 }

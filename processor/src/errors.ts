@@ -12,7 +12,24 @@ export type ProcessorErrorCode =
   /** A file of ours is damaged. */
   | 'STATE_DAMAGED'
   | 'STORE_UNAVAILABLE'
+  /** A store answers, but is set up so that it could lose what it is given. */
+  | 'STORE_MISCONFIGURED'
+  /** The database's tables are not those that this version needs. */
+  | 'SCHEMA_MISMATCH'
   | 'ARCHIVE_DAMAGED'
+  /** No broker answers, or not as it should: an election, a restart, a network fault. */
+  | 'KAFKA_UNAVAILABLE'
+  | 'KAFKA_LOGIN_REFUSED'
+  | 'KAFKA_TLS_REFUSED'
+  /** An ACL is missing or denies. */
+  | 'KAFKA_DENIED'
+  /** Compressed with a codec that is not built in. */
+  | 'KAFKA_UNREADABLE'
+  | 'TOPIC_MISSING'
+  /** A topic is not as the stages need it. */
+  | 'TOPIC_UNFIT'
+  /** A stored position lies behind the end of its log: the topic was made anew. */
+  | 'POSITION_BEYOND_END'
 
 /** An error with a code, whether trying again may help, and a sentence that ends with the value found. */
 export class ProcessorError extends Error {

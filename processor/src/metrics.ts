@@ -8,6 +8,8 @@ export interface ProcessorMetrics {
   stats: StatsMetrics
   deadLetters: DeadLetterMetrics
   archive: ArchiveMetrics
+  kafka: KafkaMetrics
+  ship: ShipMetrics
 }
 
 export interface TailerMetrics {
@@ -58,6 +60,36 @@ export interface FilterMetrics {
   lateRetries: Counter
   deadLettersOverBudget: Counter
   batchSeconds: Histogram
+}
+
+export interface KafkaMetrics {
+  /** The next offset a reader takes. */
+  position: Gauge<'group' | 'partition'>
+  /** Records behind the position. */
+  lag: Gauge<'group' | 'partition'>
+  /** Age of the last record taken while there are more; 0 at the end of the log. */
+  lagSeconds: Gauge<'group' | 'partition'>
+  /** Joins of the group: the first one, then one for each rebalance that this member went through. */
+  joins: Counter<'group'>
+  /** Clients given up for a new one, of readers and of the writer. */
+  clientFailures: Counter<'client'>
+  /** Positions that could not be committed; the next commit covers them. */
+  failedCommits: Counter<'group'>
+  /** Records that retention deleted before they were read. */
+  lostRecords: Counter<'group'>
+  /** Records without an order key of ours: not handed on. */
+  damagedRecords: Counter<'topic'>
+  sentRecords: Counter<'topic'>
+  /** Records over the broker's limit for one record: not sent, a dead letter says so. */
+  oversizeRecords: Counter<'topic'>
+  /** Time until all replicas in sync had one batch. */
+  sendSeconds: Histogram<'topic'>
+}
+
+export interface ShipMetrics {
+  /** Lines that Kafka has acknowledged. */
+  lines: Counter
+  bytes: Counter
 }
 
 export function createProcessorMetrics(registry: Registry): ProcessorMetrics {
@@ -165,5 +197,38 @@ export function createProcessorMetrics(registry: Registry): ProcessorMetrics {
         registers,
       }),
     },
+    kafka: createKafkaMetrics(registry),
+    ship: {
+      lines: new Counter({ name: 'headwater_ship_lines_total', help: 'Access-log lines taken to Kafka.', registers }),
+      bytes: new Counter({ name: 'headwater_ship_bytes_total', help: 'Bytes of these lines.', registers }),
+    },
+  }
+}
+
+function createKafkaMetrics(registry: Registry): KafkaMetrics {
+  const counter = <T extends string>(what: string, help: string, labelNames: T[]): Counter<T> =>
+    new Counter({ name: `headwater_kafka_${what}_total`, help, labelNames, registers: [registry] })
+  const gauge = (what: string, help: string): Gauge<'group' | 'partition'> =>
+    new Gauge({ name: `headwater_kafka_${what}`, help, labelNames: ['group', 'partition'], registers: [registry] })
+  return {
+    position: gauge('position_records', 'The next offset a reader takes.'),
+    lag: gauge('lag_records', 'Records a reader has still to read.'),
+    lagSeconds: gauge('lag_seconds', 'Age of the last record taken while there are more; 0 at the end of the log.'),
+    joins: counter('joins', 'Times a reader joined its group: its first join and every rebalance.', ['group']),
+    clientFailures: counter('client_failures', 'Clients given up for a new one.', ['client']),
+    failedCommits: counter('failed_commits', 'Positions not committed at once; the next commit covers them.', [
+      'group',
+    ]),
+    lostRecords: counter('lost_records', 'Records deleted by retention before they were read.', ['group']),
+    damagedRecords: counter('damaged_records', 'Records without an order key: not handed on.', ['topic']),
+    sentRecords: counter('sent_records', 'Records written to a topic and acknowledged.', ['topic']),
+    oversizeRecords: counter('oversize_records', 'Records over the size limit: a dead letter instead.', ['topic']),
+    sendSeconds: new Histogram({
+      name: 'headwater_kafka_send_seconds',
+      help: 'Time until one batch was acknowledged.',
+      labelNames: ['topic'],
+      buckets: [0.002, 0.005, 0.02, 0.1, 0.5, 2, 10, 30],
+      registers: [registry],
+    }),
   }
 }

@@ -1,5 +1,5 @@
 import { isMap, isScalar, parseDocument, stringify, visit } from 'yaml'
-import { settings } from '../config.ts'
+import { type Config, settings } from '../config.ts'
 import type { LoadedConfig } from '../load-config.ts'
 
 /** `headwater config check`: a faulty configuration never gets here (loading it throws with all faults). */
@@ -11,7 +11,9 @@ export function checkConfig({ config, origins }: LoadedConfig): void {
 }
 
 /** `headwater config print` */
-export function printConfig({ config, origins }: LoadedConfig, options: { json?: boolean; origins?: boolean }): void {
+export function printConfig(loaded: LoadedConfig, options: { json?: boolean; origins?: boolean }): void {
+  const { origins } = loaded
+  const config = withoutSecrets(loaded.config)
   if (options.json === true) {
     console.log(JSON.stringify(config, null, 2))
     return
@@ -30,4 +32,17 @@ export function printConfig({ config, origins }: LoadedConfig, options: { json?:
         })
     }
   process.stdout.write(document.toString())
+}
+
+/** What may be shown to anybody: passwords are replaced. */
+function withoutSecrets(config: Config): Config {
+  const shown = structuredClone(config)
+  for (const { path, secret } of settings()) {
+    if (!secret) continue
+    const parts = path.split('.')
+    const last = parts.pop() as string
+    const section = parts.reduce<Record<string, unknown>>((node, part) => node[part] as Record<string, unknown>, shown)
+    if (section[last] !== undefined) section[last] = '(hidden)'
+  }
+  return shown
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { type DataFolder, dataFolder } from '../data-folder.ts'
 import { type Finding, fail, ok, type Patient, type Verdict } from '../doctor/check.ts'
-import { CHECKS } from '../doctor/checks.ts'
+import { checksFor } from '../doctor/checks.ts'
 import { nodeCheck } from '../doctor/runtime-checks.ts'
 import { folderHolder } from '../folder-lock.ts'
 import { ConfigError, type LoadedConfig } from '../load-config.ts'
@@ -28,7 +28,7 @@ export async function doctor(load: () => LoadedConfig, options: DoctorOptions): 
   if (found.some(({ verdict }) => verdict === 'fail')) process.exitCode = 1
 }
 
-/** All findings, in the order of `CHECKS`. A faulty configuration is a finding, too; what needs one is not looked at then. */
+/** All findings, in the order of `checksFor`. A faulty configuration is a finding, too; what needs one is not looked at then. */
 export async function diagnose(load: () => LoadedConfig, readArchive: boolean): Promise<Diagnosis[]> {
   let loaded: LoadedConfig
   try {
@@ -57,7 +57,7 @@ export async function diagnose(load: () => LoadedConfig, readArchive: boolean): 
   const found: Diagnosis[] = [
     { check: 'configuration', ...ok(`${origins.size} settings given, the others by default: data in ${folder.root}.`) },
   ]
-  for (const { name, run } of CHECKS) {
+  for (const { name, run } of checksFor(config)) {
     const findings = await run(patient).catch((error: Error) => [
       // An error with a code is a sentence; anything else is a defect of ours, or of the disk.
       fail(error.message, 'code' in error ? 'Mend what the message names, then look again.' : 'Please report this.'),

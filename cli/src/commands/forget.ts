@@ -11,6 +11,7 @@ import {
 import { CommanderError } from 'commander'
 import { pino } from 'pino'
 import type { Config } from '../config.ts'
+import { isArchiveRemote } from '../copy-archive.ts'
 import { type DataFolder, dataFolder } from '../data-folder.ts'
 import { folderHolder, lockFolder } from '../folder-lock.ts'
 import type { LoadedConfig } from '../load-config.ts'
@@ -34,6 +35,8 @@ const LEFT_UPLOAD_MS = 3_600_000
  * query. Exit status 1 when something of the archive is left.
  */
 export async function forgetRows({ config }: LoadedConfig, options: ForgetCommandOptions): Promise<void> {
+  if (isArchiveRemote(config))
+    throw refused('it cannot rewrite an archive in HDFS yet (docs/guide/distributed.md says what to do)')
   const folder = dataFolder(config.dataDir)
   const subject = subjectOf(options)
   if (!existsSync(folder.archive)) throw refused(`there is no archive in ${folder.root}`)

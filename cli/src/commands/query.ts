@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { openArchive, type QueryColumn, type QueryValue } from '@headwater/processor'
 import Table from 'cli-table3'
+import { copyArchive } from '../copy-archive.ts'
 import { dataFolder } from '../data-folder.ts'
 import type { LoadedConfig } from '../load-config.ts'
 
@@ -17,8 +18,10 @@ const MAX_CELL_CHARACTERS = 60
 
 /** `headwater query`: SQL over the published Parquet files, whether the server runs or not. */
 export async function query({ config }: LoadedConfig, sql: string, options: QueryOptions): Promise<void> {
+  const folder = dataFolder(config.dataDir)
+  await copyArchive(config, folder)
   const archive = await openArchive({
-    archiveDir: dataFolder(config.dataDir).archive,
+    archiveDir: folder.archive,
     deadlineMs: options.timeout * 1000,
   })
   try {

@@ -19,6 +19,7 @@ import Table from 'cli-table3'
 import { CommanderError } from 'commander'
 import { pino } from 'pino'
 import type { Config } from '../config.ts'
+import { copyArchive } from '../copy-archive.ts'
 import { type DataFolder, dataFolder } from '../data-folder.ts'
 import { exampleFile } from '../example-files.ts'
 import type { LoadedConfig } from '../load-config.ts'
@@ -50,6 +51,7 @@ export async function replay(
   const { scenarios, knownIds } = await chosenScenarios(folder, config, options)
   const members = fileMemberStore({ file: config.members.file ?? exampleFile('members.csv'), log })
   const zones = new Map(config.sites.map(site => [site.id, site.timezone]))
+  if (files.length === 0) await copyArchive(config, folder)
   const source = sourceOf(files, options, config, folder)
   const archive = options.to === undefined ? undefined : await newArchive(options.to, files.length > 0, config)
 

@@ -1,55 +1,32 @@
 import { relative } from 'node:path'
-import { type Logger, pino } from 'pino'
-import { prettyFactory } from 'pino-pretty'
+import { isDistributed } from '../config.ts'
 import { type Embedded, startEmbedded } from '../embedded.ts'
-import { type LiveLine, liveLine } from '../live-line.ts'
+import { liveLine } from '../live-line.ts'
 import type { LoadedConfig } from '../load-config.ts'
+import { ModeError } from '../mode-error.ts'
+import { processLog } from '../process-log.ts'
+import { runUntilSignal } from '../run-until-signal.ts'
 
 /** `headwater start`: runs until SIGTERM or SIGINT, then ends well; a second signal ends at once. */
 export async function start({ config }: LoadedConfig): Promise<void> {
+  if (isDistributed(config))
+    throw new ModeError(
+      '`headwater start` runs everything in one process and has no use for kafka.brokers. Run `headwater gateway`, ' +
+        '`headwater ship` and `headwater worker` (docs/guide/distributed.md), or remove the setting. ' +
+        `Found: ${config.kafka.brokers.join(', ')}.`,
+    )
   const terminal = process.stderr.isTTY ? liveLine(process.stderr) : undefined
-  const log = logger(config.log.level, terminal)
+  const log = processLog(config.log.level, terminal)
   const running = await startEmbedded(config, log)
   console.log(welcome(running, config))
 
-  const ended = new Promise<void>((resolve, reject) => {
-    running.failure.catch(reject)
-    for (const signal of ['SIGTERM', 'SIGINT'] as const)
-      process.once(signal, () => {
-        process.once(signal, () => process.exit(130))
-        resolve()
-      })
-  })
   const ticking = terminal && setInterval(async () => terminal.show(await running.progress()), 1000)
   try {
-    await ended
-    log.info('Stopping')
-  } catch (error) {
-    // What was acknowledged lies in the access log; ending loudly lets a supervisor start anew.
-    log.fatal({ err: error }, 'A stage has ended: stopping')
-    process.exitCode = 1
-    await Promise.race([running.stop(), new Promise(resolve => setTimeout(resolve, config.drainMs).unref())]).catch(
-      () => {},
-    )
-    if (error instanceof Error && 'code' in error) console.error(error.message)
-    process.exit()
+    await runUntilSignal(running, config.drainMs, log)
   } finally {
     clearInterval(ticking)
     terminal?.end()
   }
-  await running.stop()
-}
-
-/** A terminal gets lines for people above the live line; anything else one JSON object a line. */
-function logger(level: string, terminal: LiveLine | undefined): Logger {
-  if (terminal === undefined) return pino({ level }, pino.destination({ fd: 2, sync: true }))
-  const prettify = prettyFactory({
-    colorize: true,
-    ignore: 'pid,hostname',
-    translateTime: 'SYS:HH:MM:ss',
-    singleLine: true,
-  })
-  return pino({ level }, { write: line => terminal.write(prettify(line)) })
 }
 
 function welcome({ ports, files, front }: Embedded, { dataDir, gateway }: LoadedConfig['config']): string {

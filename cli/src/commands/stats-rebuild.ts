@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
+  CommittedPositions,
   localFileStore,
   ProcessorError,
   type RebuiltStats,
@@ -11,13 +12,16 @@ import {
   stateFileStatsStore,
 } from '@headwater/processor'
 import { pino } from 'pino'
+import { isDistributed } from '../config.ts'
 import { dataFolder, makeFolders } from '../data-folder.ts'
 import { lockFolder } from '../folder-lock.ts'
 import type { LoadedConfig } from '../load-config.ts'
 import { progressLine } from '../progress-line.ts'
+import { rebuildDistributed } from '../rebuild-distributed.ts'
 
 /** `headwater stats rebuild`: counters anew from the archive, while nothing else works in the folder. */
 export async function rebuild({ config }: LoadedConfig): Promise<void> {
+  if (isDistributed(config)) return rebuildDistributed(config)
   const folder = dataFolder(config.dataDir)
   if (!existsSync(folder.state) && !existsSync(folder.archive)) {
     console.error(`There is nothing to count: ${folder.root} is not a data folder of Headwater.`)
@@ -42,13 +46,18 @@ export async function rebuild({ config }: LoadedConfig): Promise<void> {
       log,
     })
     try {
+      const committed = new CommittedPositions({ dir: join(folder.state, 'positions'), group: 'stats', log })
+      await committed.load()
       const rebuilt = await rebuildStats({
         archiveDir: folder.archive,
         files: localFileStore(folder.archive),
-        segments,
+        outcomes: { oldest: segments.oldest('scenario-log'), end: segments.end('scenario-log') },
+        judged: segments.to ?? 0,
         store,
-        positionsDir: join(folder.state, 'positions'),
-        log,
+        commit: position => {
+          committed.note(0, position)
+          return committed.flush()
+        },
         onProgress: ({ rows, doneBytes, totalBytes }) => progress.show(rows, doneBytes / totalBytes),
       })
       progress.end()

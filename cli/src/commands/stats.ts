@@ -3,7 +3,9 @@ import { join } from 'node:path'
 import { jsonScenarioStore, stateFileStatsStore } from '@headwater/processor'
 import Table from 'cli-table3'
 import { pino } from 'pino'
+import { isDistributed } from '../config.ts'
 import { type DataFolder, dataFolder } from '../data-folder.ts'
+import { distributedStats } from '../distributed-stats.ts'
 import { exampleFile } from '../example-files.ts'
 import { folderHolder } from '../folder-lock.ts'
 import type { LoadedConfig } from '../load-config.ts'
@@ -15,10 +17,12 @@ export interface StatsOptions {
   allVersions?: boolean
 }
 
-/** `headwater stats`: asks the running process, else reads what it stored last. */
+/** `headwater stats`: asks the running process, else reads what it stored last; in the distributed mode what Redis has. */
 export async function stats(loaded: LoadedConfig, options: StatsOptions): Promise<void> {
   const folder = dataFolder(loaded.config.dataDir)
-  const { rows, faults } = (await liveStats(folder, loaded)) ?? (await storedStats(folder, loaded))
+  const { rows, faults } = isDistributed(loaded.config)
+    ? await distributedStats(loaded.config)
+    : ((await liveStats(folder, loaded)) ?? (await storedStats(folder, loaded)))
   const chosen = options.allVersions === true ? rows : rows.filter(row => row.present)
   if (options.json === true) {
     console.log(JSON.stringify(chosen.map(jsonRow), null, 2))

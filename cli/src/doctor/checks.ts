@@ -1,5 +1,7 @@
+import { type Config, isDistributed } from '../config.ts'
 import { archiveCheck } from './archive-check.ts'
 import type { Check } from './check.ts'
+import { hdfsCheck, lagCheck, mariadbCheck, redisCheck, topicsCheck } from './distributed-checks.ts'
 import { lockCheck, spaceCheck, writeCheck } from './folder-checks.ts'
 import { memberCheck, scenarioCheck } from './judgement-checks.ts'
 import { portCheck } from './port-checks.ts'
@@ -8,7 +10,7 @@ import { progressCheck, sizeCheck, stateCheck } from './state-checks.ts'
 import { tlsCheck } from './tls-check.ts'
 
 /** Everything `headwater doctor` looks at, in the order in which it says it. */
-export const CHECKS: readonly Check[] = [
+const EMBEDDED: readonly Check[] = [
   nodeCheck,
   uwsCheck,
   clockCheck,
@@ -24,3 +26,23 @@ export const CHECKS: readonly Check[] = [
   sizeCheck,
   archiveCheck,
 ]
+
+/** … in the distributed mode: this host, then the parts that all hosts share. */
+const DISTRIBUTED: readonly Check[] = [
+  nodeCheck,
+  uwsCheck,
+  clockCheck,
+  writeCheck,
+  spaceCheck,
+  lockCheck,
+  tlsCheck,
+  topicsCheck,
+  lagCheck,
+  redisCheck,
+  mariadbCheck,
+  hdfsCheck,
+]
+
+export function checksFor(config: Config): readonly Check[] {
+  return isDistributed(config) ? DISTRIBUTED : EMBEDDED
+}

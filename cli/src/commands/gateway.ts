@@ -1,0 +1,34 @@
+import { writeFileSync } from 'node:fs'
+import { startGateway } from '@headwater/gateway'
+import { collectDefaultMetrics, Registry } from 'prom-client'
+import { dataFolder, makeFolders } from '../data-folder.ts'
+import { lockFolder } from '../folder-lock.ts'
+import { gatewayOptions } from '../gateway-options.ts'
+import type { LoadedConfig } from '../load-config.ts'
+import { processLog } from '../process-log.ts'
+import { runUntilSignal } from '../run-until-signal.ts'
+
+/** `headwater gateway`: beacons in, access log out, and nothing else; a shipper takes the log to Kafka. */
+export async function gateway({ config }: LoadedConfig): Promise<void> {
+  const log = processLog(config.log.level)
+  const folder = dataFolder(config.dataDir)
+  makeFolders(folder)
+  const unlock = lockFolder(folder.state)
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 200 })
+  const running = await startGateway(gatewayOptions(config, folder.accessLog), { log, registry })
+  const ports = { gateway: running.port, metrics: running.health?.port ?? 0 }
+  writeFileSync(folder.ports, `${JSON.stringify(ports)}\n`)
+  log.info({ ...ports, accessLog: folder.accessLog, front: running.front }, 'The gateway takes beacons')
+  await runUntilSignal(
+    {
+      failure: new Promise(() => {}), // it has no part that could end by itself
+      async stop() {
+        await running.close(config.drainMs)
+        unlock()
+      },
+    },
+    config.drainMs,
+    log,
+  )
+}

@@ -1,0 +1,88 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join, resolve } from 'node:path'
+import { startHealth } from '@headwater/gateway'
+import { accessLogSource, createProcessorMetrics, runRetention, shipLines } from '@headwater/processor'
+import { collectDefaultMetrics, Registry } from 'prom-client'
+import { DataFolderError, dataFolder } from '../data-folder.ts'
+import { kafkaOf, topicsOf } from '../distributed-parts.ts'
+import { lockFolder } from '../folder-lock.ts'
+import type { LoadedConfig } from '../load-config.ts'
+import { pausedSentence } from '../paused-sentence.ts'
+import { processLog } from '../process-log.ts'
+import { runUntilSignal } from '../run-until-signal.ts'
+
+export interface ShipOptions {
+  /** Another access log than the data folder's. */
+  file?: string
+  /** Delete rotated files that are shipped and older than `log.keepMs`. */
+  prune?: boolean
+}
+
+/** NGINX's workers write to a renamed file until they have opened the new one. */
+const ROTATE_WAIT_MS = 5_000
+/** A batch of this many bytes costs Kafka least. */
+const BATCH_BYTES = 1024 * 1024
+
+/**
+ * `headwater ship`: the access log to Kafka, until SIGTERM or SIGINT. Its own state stands in `<data>/ship`, so that it may
+ * share the data folder with `headwater gateway`.
+ */
+export async function ship({ config }: LoadedConfig, options: ShipOptions): Promise<void> {
+  const log = processLog(config.log.level)
+  const folder = dataFolder(config.dataDir)
+  const state = join(folder.root, 'ship')
+  try {
+    mkdirSync(state, { recursive: true })
+  } catch (error) {
+    throw new DataFolderError(folder.root, error as Error)
+  }
+  const kafka = kafkaOf(config, log)
+  const unlock = lockFolder(state)
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 200 })
+  const metrics = createProcessorMetrics(registry)
+  const path = options.file === undefined ? folder.accessLog : resolve(options.file)
+  const source = await accessLogSource({
+    path,
+    stateDir: state,
+    name: `ship-${hostname()
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9-]/g, '-')}`,
+    rotateWaitMs: ROTATE_WAIT_MS,
+    maxBatchBytes: BATCH_BYTES,
+    log,
+    metrics: metrics.tailer,
+  })
+  const health = await startHealth({ host: config.metrics.host, port: config.metrics.port, registry, log })
+  health.addCheck(() => pausedSentence('ship', source.health))
+  writeFileSync(join(state, 'ports.json'), `${JSON.stringify({ gateway: 0, metrics: health.port })}\n`)
+
+  const stop = new AbortController()
+  const shipping = shipLines(
+    { source, kafka, topic: topicsOf(config).accessLog, log, metrics: { kafka: metrics.kafka, ship: metrics.ship } },
+    stop.signal,
+  )
+  const pruning =
+    (options.prune ?? options.file === undefined)
+      ? runRetention({ prunables: [source], keepMs: config.log.keepMs, log }, stop.signal)
+      : undefined
+  log.info({ file: path, topic: topicsOf(config).accessLog, metrics: health.port }, 'Shipping')
+  const failure = new Promise<never>((_, reject) => shipping.catch(reject))
+  failure.catch(() => {})
+  await runUntilSignal(
+    {
+      failure,
+      async stop() {
+        stop.abort()
+        await shipping
+        await pruning
+        await health.close()
+        await kafka.close()
+        unlock()
+      },
+    },
+    config.drainMs,
+    log,
+  )
+}

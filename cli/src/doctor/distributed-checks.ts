@@ -1,0 +1,132 @@
+import { checkRedis, checkSchema, lookAtTopics } from '@headwater/processor'
+import { pino } from 'pino'
+import { archiveFilesOf, groupOf, kafkaOf, mariadbOf, redisOf, topicsOf } from '../distributed-parts.ts'
+import { type Check, type Finding, fail, ok, warn } from './check.ts'
+
+// The remote parts of the distributed mode. Each check connects by itself: one that is away hides nothing of the others.
+
+const silent = pino({ level: 'silent' })
+
+export const topicsCheck: Check = {
+  name: 'kafka',
+  async run({ config }): Promise<Finding[]> {
+    const kafka = kafkaOf(config, silent)
+    try {
+      const { partitions, replication, minInSyncReplicas, retentionMs } = config.topics
+      const settings = { partitions, replication, minInsyncReplicas: minInSyncReplicas, retentionMs }
+      const reports = await lookAtTopics(kafka, topicsOf(config), settings)
+      const found: Finding[] = []
+      for (const { topic, state, differences } of reports) {
+        if (state === 'missing') found.push(fail(`There is no topic ${topic}.`, 'Run headwater topics.'))
+        for (const { setting, found: is, wanted } of differences) {
+          const message = `${topic}: ${setting} is ${is}, wanted ${wanted}.`
+          const mustHold = setting === 'partitions' || setting === 'message.timestamp.type'
+          const remedy = `Change the topic with kafka-configs or kafka-topics, or the setting of topics.* here.`
+          found.push(mustHold ? fail(message, remedy) : warn(message, remedy))
+        }
+      }
+      return found.length > 0 ? found : [ok(`${reports.length} topics of ${partitions} partitions, as they must be.`)]
+    } finally {
+      await kafka.close()
+    }
+  },
+}
+
+export const lagCheck: Check = {
+  name: 'lag',
+  async run({ config }): Promise<Finding[]> {
+    const kafka = kafkaOf(config, silent)
+    const topics = topicsOf(config)
+    const readers = [
+      ['filter', topics.accessLog],
+      ['stats', topics.scenarioLog],
+      ['archive-scenario-log', topics.scenarioLog],
+      ['archive-event-log', topics.eventLog],
+    ] as const
+    try {
+      return await kafka.admin('Committed offsets are read', async admin => {
+        const found: Finding[] = []
+        for (const [stage, topic] of readers) {
+          const groupId = groupOf(config, stage)
+          const ends = await admin.fetchTopicOffsets(topic)
+          const [committed] = await admin.fetchOffsets({ groupId, topics: [topic] })
+          const at = new Map(committed?.partitions.map(({ partition, offset }) => [partition, Number(offset)]))
+          let lag = 0
+          let lost = 0
+          for (const { partition, low, high } of ends) {
+            const offset = at.get(partition) ?? -1
+            lag += Number(high) - Math.max(offset, Number(low))
+            if (offset >= 0) lost += Math.max(0, Number(low) - offset)
+          }
+          const members = (await admin.describeGroups([groupId])).groups[0]?.members.length ?? 0
+          if (lost > 0)
+            found.push(
+              fail(
+                `${groupId}: ${lost} records were deleted by retention before they were read.`,
+                'They are lost here. Give topics.retentionMs more time than the longest standstill.',
+              ),
+            )
+          const said = `${groupId}: ${members} members, ${lag} records behind.`
+          found.push(members === 0 ? warn(said, `Start a worker: headwater worker ${stage.split('-')[0]}.`) : ok(said))
+        }
+        return found
+      })
+    } finally {
+      await kafka.close()
+    }
+  },
+}
+
+export const redisCheck: Check = {
+  name: 'redis',
+  async run({ config }): Promise<Finding[]> {
+    const redis = redisOf(config, silent)
+    if (redis === undefined) return [fail('No Redis is configured.', 'Set redis.url: stats workers need it.')]
+    try {
+      const { faults, warnings } = await checkRedis(redis)
+      const found = [
+        ...faults.map(sentence => fail(sentence, 'Until then no counters are stored.')),
+        ...warnings.map(sentence => warn(sentence, 'Ask whoever runs this Redis.')),
+      ]
+      return found.length > 0 ? found : [ok(`Redis at ${redis.address} never evicts and keeps its append-only file.`)]
+    } finally {
+      redis.close()
+    }
+  },
+}
+
+export const mariadbCheck: Check = {
+  name: 'mariadb',
+  async run({ config }): Promise<Finding[]> {
+    const db = mariadbOf(config)
+    if (db === undefined)
+      return [
+        warn(
+          'No MariaDB is configured: every worker reads its own scenario and member files.',
+          'Set mariadb.host, or see to it that all workers have the same files.',
+        ),
+      ]
+    try {
+      await checkSchema(db)
+      return [ok(`The tables in ${db.address} are those of this version.`)]
+    } finally {
+      await db.close()
+    }
+  },
+}
+
+export const hdfsCheck: Check = {
+  name: 'hdfs',
+  async run({ config, folder }): Promise<Finding[]> {
+    const files = archiveFilesOf(config, folder, silent)
+    if (!('probe' in files))
+      return [
+        warn(
+          `No HDFS is configured: the archive is in ${folder.archive}.`,
+          'Set hdfs.nameNodes, or let all archive workers share that folder.',
+        ),
+      ]
+    await files.probe()
+    return [ok(`${config.hdfs.root} in HDFS takes files.`)]
+  },
+}

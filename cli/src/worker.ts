@@ -1,0 +1,218 @@
+import { writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { startHealth } from '@headwater/gateway'
+import {
+  archiveSink,
+  checkSchema,
+  checkTopics,
+  createProcessorMetrics,
+  DeadLetterBudget,
+  filterStage,
+  kafkaLineSource,
+  kafkaLogReader,
+  kafkaLogWriter,
+  type LogName,
+  partitionHasFiles,
+  publishSuccessRatios,
+  type ReaderHealth,
+  redisStatsReader,
+  redisStatsStore,
+  statsSink,
+} from '@headwater/processor'
+import type { Logger } from 'pino'
+import { collectDefaultMetrics, Registry } from 'prom-client'
+import type { Config } from './config.ts'
+import { dataFolder, makeFolders } from './data-folder.ts'
+import { archiveFilesOf, groupOf, kafkaOf, mariadbOf, redisOf, requiredRedis, topicsOf } from './distributed-parts.ts'
+import { lockFolder } from './folder-lock.ts'
+import { pausedSentence } from './paused-sentence.ts'
+import type { Running } from './run-until-signal.ts'
+import { memberStoreOf, scenarioStoreOf } from './scenario-and-member-stores.ts'
+
+/** The stages a worker may run. */
+export const STAGES = ['filter', 'stats', 'archive'] as const
+export type Stage = (typeof STAGES)[number]
+
+/** Others see counters only where they are stored, and a live chart is to move within a second. */
+const WORKER_APPLY_MS = 400
+
+/** A running worker. */
+export interface Worker extends Running {
+  ports: { gateway: 0; metrics: number }
+}
+
+/** One stage's reader, and what it drives. */
+interface StageRun {
+  name: string
+  health: ReaderHealth
+  run(stop: AbortSignal): Promise<void>
+}
+
+/**
+ * One or several stages of the distributed mode in one process: this function is the table of contents.
+ *
+ *     access-log → filter ─┬▶ event-log ────▶ archive event_log
+ *                          ├▶ scenario-log ─┬▶ archive scenario_log
+ *                          │                └▶ statistics
+ *                          ├▶ event-ids       (the filter's own duplicate window)
+ *                          └▶ dead-letter
+ *
+ * Rejects when topics or tables are not as they must be, or another process works in the data folder; nothing runs on then.
+ * A store that is away is no reason: the stage pauses, and `/readyz` says so.
+ */
+export async function startWorker(config: Config, stages: ReadonlySet<Stage>, log: Logger): Promise<Worker> {
+  const folder = dataFolder(config.dataDir)
+  makeFolders(folder)
+  const unlock = lockFolder(folder.state)
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 200 })
+  const metrics = createProcessorMetrics(registry)
+  const stop = new AbortController()
+  const stopRest = new AbortController()
+  const closing: (() => unknown)[] = []
+
+  // The remote parts.
+  const kafka = kafkaOf(config, log)
+  const topics = topicsOf(config)
+  closing.push(() => kafka.close())
+  await checkTopics(kafka, topics)
+  const redis = stages.has('stats') ? requiredRedis(config, log) : redisOf(config, log)
+  if (redis !== undefined) closing.push(() => redis.close())
+  const db = mariadbOf(config)
+  if (db !== undefined) {
+    closing.push(() => db.close())
+    await checkSchema(db)
+  }
+  const files = archiveFilesOf(config, folder, log)
+  const zones = new Map(config.sites.map(site => [site.id, site.timezone]))
+  const member = {
+    kafka,
+    memberName: `${hostname()}-${folder.root}`,
+    sessionTimeoutMs: config.kafka.sessionTimeoutMs,
+    metrics: metrics.kafka,
+    log,
+  }
+  const topicOf: Record<LogName, string> = {
+    'event-log': topics.eventLog,
+    'scenario-log': topics.scenarioLog,
+    'dead-letter': topics.deadLetter,
+  }
+  const reader = (logName: LogName, stage: string) =>
+    kafkaLogReader({ ...member, logName, topic: topicOf[logName], group: groupOf(config, stage) })
+
+  const stores = { config, folder, db, redis, log }
+  const scenarios = scenarioStoreOf(stores)
+
+  function filter(): StageRun {
+    const source = kafkaLineSource({
+      ...member,
+      topic: topics.accessLog,
+      group: groupOf(config, 'filter'),
+      name: 'access-log',
+    })
+    const writer = kafkaLogWriter({
+      kafka,
+      topics,
+      inputGroup: groupOf(config, 'filter'),
+      source: source.name,
+      generation: config.topics.generation,
+      dedup: config.dedup,
+      metrics: metrics.kafka,
+      log,
+    })
+    closing.unshift(() => writer.close())
+    const stage = filterStage({
+      source,
+      writer,
+      scenarios,
+      members: memberStoreOf(stores, stopRest.signal),
+      timezone: config.timezone,
+      siteTimezone: siteId => zones.get(siteId),
+      ingestSiteId: config.ingest.siteId,
+      dedup: config.dedup,
+      deadLetterBudget: new DeadLetterBudget(config.deadLetters.maxBytesPerHour),
+      metrics: metrics.filter,
+      log,
+    })
+    stage.watch(stopRest.signal)
+    return { name: 'filter', health: source.health, run: signal => source.run(stage, signal) }
+  }
+
+  function stats(): StageRun {
+    const from = reader('scenario-log', 'stats')
+    const connection = redis as NonNullable<typeof redis>
+    const sink = statsSink({
+      reader: from,
+      store: redisStatsStore({ redis: connection, topic: topics.scenarioLog }),
+      applyEveryMs: Math.min(config.stats.applyEveryMs, WORKER_APPLY_MS),
+      archiveHasRows: partition =>
+        partitionHasFiles(files, { table: 'scenario_log', log: 'scenario-log', partition, generation: 0 }),
+      metrics: metrics.stats,
+      log,
+    })
+    void publishSuccessRatios(
+      {
+        redis: connection,
+        reader: redisStatsReader({ redis: connection, topic: topics.scenarioLog }),
+        scenarios,
+        timezone: config.timezone,
+        siteTimezone: siteId => zones.get(siteId),
+        isOwner: () => from.partitions().includes(0),
+        log,
+      },
+      stopRest.signal,
+    )
+    return { name: 'stats', health: from.health, run: signal => from.run(sink, signal) }
+  }
+
+  function archive(table: 'event_log' | 'scenario_log', logName: 'event-log' | 'scenario-log'): StageRun {
+    const from = reader(logName, `archive-${logName}`)
+    const sink = archiveSink({
+      table,
+      reader: from,
+      files,
+      tempDir: join(folder.state, 'encoding'),
+      roll: {
+        everyMs: config.archive.rollEveryMs,
+        rows: config.archive.rollRows,
+        bytes: config.archive.rollBytes,
+        idleMs: config.archive.rollIdleMs,
+      },
+      codec: config.archive.codec,
+      metrics: metrics.archive,
+      log,
+    })
+    return { name: `archive ${table}`, health: from.health, run: signal => from.run(sink, signal) }
+  }
+
+  const runs = [
+    ...(stages.has('filter') ? [filter()] : []),
+    ...(stages.has('stats') ? [stats()] : []),
+    ...(stages.has('archive') ? [archive('event_log', 'event-log'), archive('scenario_log', 'scenario-log')] : []),
+  ]
+  const health = await startHealth({ host: config.metrics.host, port: config.metrics.port, registry, log })
+  for (const { name, health: paused } of runs) health.addCheck(() => pausedSentence(name, paused))
+  const ports = { gateway: 0 as const, metrics: health.port }
+  writeFileSync(folder.ports, `${JSON.stringify(ports)}\n`)
+
+  const running = runs.map(({ run }) => run(stop.signal))
+  const failure = new Promise<never>((_, reject) => {
+    for (const run of running) run.catch(reject)
+  })
+  failure.catch(() => {})
+  log.info({ stages: [...stages], metrics: ports.metrics }, 'The worker runs')
+
+  return {
+    ports,
+    failure,
+    async stop() {
+      stop.abort()
+      await Promise.all(running)
+      stopRest.abort()
+      await health.close()
+      for (const close of closing) await close()
+      unlock()
+    },
+  }
+}
