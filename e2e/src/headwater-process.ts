@@ -10,6 +10,7 @@ import { promisify } from 'node:util'
 export const MAIN = fileURLToPath(new URL('../../cli/dist/main.js', import.meta.url))
 
 export interface Ports {
+  /** 0 of a process without a gateway. */
   gateway: number
   metrics: number
 }
@@ -17,7 +18,7 @@ export interface Ports {
 /** Environment of a `headwater` process: the variables a user would set. */
 export type Settings = Readonly<Record<`HEADWATER_${string}`, string>>
 
-/** A running `headwater start`, ready to take beacons. */
+/** A running `headwater start`, `gateway`, `ship` or `worker`, ready for its work. */
 export interface HeadwaterProcess {
   ports: Ports
   pid: number
@@ -25,15 +26,24 @@ export interface HeadwaterProcess {
   kill(): Promise<void>
   /** SIGTERM; resolves with the exit code after the drain. */
   stop(): Promise<number | null>
+  isAlive(): boolean
+  /** SIGSTOP: hangs without dying. */
+  pause(): void
+  /** SIGCONT. */
+  resume(): void
   /** Everything printed so far, for failed tests. */
   output(): string
 }
 
-/** Starts `headwater start` and waits until /readyz says yes. Rejects with its output when it ends before. */
-export async function startHeadwater(dataDir: string, settings: Settings): Promise<HeadwaterProcess> {
-  const portsFile = join(dataDir, 'state', 'ports.json')
+/** Starts `headwater <args>` and waits until /readyz says yes. Rejects with its output when it ends before. */
+export async function startHeadwater(
+  dataDir: string,
+  settings: Settings,
+  args: readonly string[] = ['start'],
+): Promise<HeadwaterProcess> {
+  const portsFile = join(dataDir, args[0] === 'ship' ? 'ship' : 'state', 'ports.json')
   await rm(portsFile, { force: true })
-  const child = spawn(process.execPath, [MAIN, 'start'], {
+  const child = spawn(process.execPath, [MAIN, ...args], {
     env: environment(dataDir, settings),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -46,7 +56,7 @@ export async function startHeadwater(dataDir: string, settings: Settings): Promi
   const ended = once(child, 'exit')
   for (;;) {
     if (child.exitCode !== null || child.signalCode !== null)
-      throw new Error(`headwater start ended with ${child.exitCode ?? child.signalCode}:\n${printed}`)
+      throw new Error(`headwater ${args.join(' ')} ended with ${child.exitCode ?? child.signalCode}:\n${printed}`)
     const ports = await readPorts(portsFile)
     if (ports !== undefined && (await isReady(ports.metrics)))
       return {
@@ -62,6 +72,9 @@ export async function startHeadwater(dataDir: string, settings: Settings): Promi
           await ended
           return exitCode(child)
         },
+        isAlive: () => child.exitCode === null && child.signalCode === null,
+        pause: () => void child.kill('SIGSTOP'),
+        resume: () => void child.kill('SIGCONT'),
       }
     await pause(20)
   }

@@ -3,28 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type HeadwaterProcess, runHeadwater, type Settings, startHeadwater } from './headwater-process.ts'
+import { isClean, judgeRound, type RoundResult } from './round-result.ts'
 import { type SeededRandom, seededRandom } from './seeded-random.ts'
 import { until } from './until.ts'
 import { startVisitors } from './visitors.ts'
-
-/** What one round saw. All lists empty means: the promises held. */
-export interface RoundResult {
-  seed: number
-  kills: number
-  acknowledged: number
-  retries: number
-  archived: number
-  outcomes: number
-  scenarioEdits: number
-  /** Acknowledged ids that are not in the archive. */
-  lost: string[]
-  /** Ids that stand in a table more often than once (for outcomes: per scenario). */
-  twice: string[]
-  /** Archived ids that nobody sent. */
-  invented: string[]
-  /** Counters that differ from `count(*)`, one sentence each. */
-  wrongCounters: string[]
-}
 
 const MEMBERS = 'member_id,age,gender\n1,34,MALE\n2,19,MALE\n3,40,FEMALE\n'
 
@@ -77,35 +59,14 @@ export async function killRound(seed: number, kills: number): Promise<RoundResul
   const code = await server.stop()
   if (code !== 0) throw new Error(`headwater start ended with ${code} after SIGTERM:\n${server.output()}`)
 
-  const query = async <T>(sql: string) =>
-    JSON.parse(await runHeadwater(dataDir, settings, ['query', '--json', sql])) as T[]
-  const events = await query<{ id: string; n: number }>(
-    'SELECT event_id AS id, count(*)::INT AS n FROM event_log GROUP BY 1',
-  )
-  const doubled = await query<{ id: string }>(
-    'SELECT event_id AS id FROM scenario_log GROUP BY event_id, scenario_id HAVING count(*) > 1',
-  )
-  const counted = await query<CounterRow>(
-    'SELECT scenario_id::INT AS scenario_id, judging_version::INT AS judging_version, count(*)::INT AS total_count, ' +
-      'sum(success)::INT AS success_count FROM scenario_log GROUP BY 1, 2 ORDER BY 1, 2',
-  )
-  const counters = JSON.parse(
-    await runHeadwater(dataDir, settings, ['stats', '--json', '--all-versions']),
-  ) as CounterRow[]
-  const archived = new Set(events.map(event => event.id))
-  const result: RoundResult = {
+  const result = await judgeRound({
     seed,
     kills,
-    acknowledged: visitors.acknowledged.size,
-    retries: visitors.retries,
-    archived: archived.size,
-    outcomes: counted.reduce((sum, row) => sum + row.total_count, 0),
+    visitors,
     scenarioEdits: edits.made(),
-    lost: [...visitors.acknowledged].filter(id => !archived.has(id)),
-    twice: [...events.filter(event => event.n > 1), ...doubled].map(row => row.id),
-    invented: [...archived].filter(id => !visitors.sent.has(id)),
-    wrongCounters: differences(counters, counted),
-  }
+    query: async sql => JSON.parse(await runHeadwater(dataDir, settings, ['query', '--json', sql])),
+    counters: JSON.parse(await runHeadwater(dataDir, settings, ['stats', '--json', '--all-versions'])),
+  })
   if (isClean(result)) await rm(dir, { recursive: true })
   else console.error(`kept for a look: ${dir}`)
   return result
@@ -120,32 +81,6 @@ async function unreadBytes(server: HeadwaterProcess): Promise<number> {
   const before = await lag()
   await pause(1100)
   return Math.max(before, await lag())
-}
-
-/** Whether every promise held in a round that did something. */
-export function isClean(result: RoundResult): boolean {
-  const { lost, twice, invented, wrongCounters } = result
-  return result.acknowledged > 0 && lost.length + twice.length + invented.length + wrongCounters.length === 0
-}
-
-interface CounterRow {
-  scenario_id: number
-  judging_version: number
-  total_count: number
-  success_count: number
-}
-
-function differences(counters: readonly CounterRow[], archive: readonly CounterRow[]): string[] {
-  const text = (row: CounterRow) => `${row.total_count} events, ${row.success_count} successes`
-  const key = (row: CounterRow) => `scenario ${row.scenario_id} judging version ${row.judging_version}`
-  const inArchive = new Map(archive.map(row => [key(row), text(row)]))
-  const inCounters = new Map(counters.filter(row => row.total_count > 0).map(row => [key(row), text(row)]))
-  return [...new Set([...inArchive.keys(), ...inCounters.keys()])]
-    .filter(name => inArchive.get(name) !== inCounters.get(name))
-    .map(
-      name =>
-        `${name}: counters say ${inCounters.get(name) ?? 'nothing'}, the archive ${inArchive.get(name) ?? 'nothing'}`,
-    )
 }
 
 /** Writes the scenario file, then on each `next()` another version of it: in place or by rename, now and then invalid. */

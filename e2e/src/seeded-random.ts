@@ -5,6 +5,8 @@ export interface SeededRandom {
   /** Integer in [min, max]. */
   between(min: number, max: number): number
   pick<T>(choices: readonly T[]): T
+  /** The same in another order. */
+  shuffled<T>(all: readonly T[]): T[]
 }
 
 export function seededRandom(seed: number): SeededRandom {
@@ -16,5 +18,18 @@ export function seededRandom(seed: number): SeededRandom {
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
   }
   const between = (min: number, max: number) => min + Math.floor(next() * (max - min + 1))
-  return { next, between, pick: choices => choices[between(0, choices.length - 1)] as (typeof choices)[number] }
+  const shuffled = <T>(all: readonly T[]): T[] => {
+    const left = [...all]
+    for (let i = left.length - 1; i > 0; i--) {
+      const j = between(0, i)
+      ;[left[i], left[j]] = [left[j] as T, left[i] as T]
+    }
+    return left
+  }
+  return {
+    next,
+    between,
+    shuffled,
+    pick: choices => choices[between(0, choices.length - 1)] as (typeof choices)[number],
+  }
 }

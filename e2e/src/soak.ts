@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
-import { isClean, killRound } from './kill-rounds.ts'
+import { killRound } from './kill-rounds.ts'
+import { isClean } from './round-result.ts'
 
 // `npm run soak -- --rounds 20`: kill rounds until something breaks; prints a line a round, ends with 1 at the first fault.
 const { values } = parseArgs({

@@ -32,6 +32,8 @@ export interface VisitorsOptions {
   /** Paths of events: `/5`, `/matomo.php`. */
   paths: readonly string[]
   members: readonly string[]
+  /** Between two requests of a connection, ms. Default 0: as fast as they are answered. */
+  pauseMs?: number
 }
 
 /** Sends events as fast as they are answered, from `connections` connections: single ones, bulks, and repeats. */
@@ -99,6 +101,7 @@ export function startVisitors(options: VisitorsOptions): Visitors {
       }
       // The answer may be lost on its way, or the SDK may fear so: some are sent again although acknowledged.
       if (random.next() < 0.05 && running) await attempt(events)
+      if (options.pauseMs !== undefined) await pause(options.pauseMs)
     }
   }
   const loops = Array.from({ length: options.connections }, loop)

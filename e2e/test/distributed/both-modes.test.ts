@@ -1,0 +1,165 @@
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  downloadHdfs,
+  findFluentd,
+  findHdfs,
+  findKafka,
+  findMariadb,
+  findRedis,
+  serviceOrSkip,
+  startFluentd,
+} from '@headwater/testkit'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { compareArchives } from '../../src/compare-archives.ts'
+import { newTenant, type Services, startServices, unreadRecords } from '../../src/distributed/services.ts'
+import { filterResults } from '../../src/filter-results.ts'
+import { type HeadwaterProcess, runHeadwater, startHeadwater } from '../../src/headwater-process.ts'
+import { type MixedLog, writeMixedLog } from '../../src/mixed-log.ts'
+import { until } from '../../src/until.ts'
+
+const isThere = [
+  serviceOrSkip('Kafka', findKafka()),
+  serviceOrSkip('Redis', findRedis()),
+  serviceOrSkip('MariaDB', findMariadb()),
+  serviceOrSkip('HDFS', findHdfs()),
+  serviceOrSkip('Fluentd', findFluentd()),
+].every(Boolean)
+
+const LINES = 190_000
+const SEED = 20_261_122
+const MEMBERS = [
+  'member_id,age,gender',
+  ...Array.from({ length: 60 }, (_, i) => `${100_000 + i},${i % 50},${i % 2 === 0 ? 'MALE' : 'FEMALE'}`),
+]
+const scenario = (id: number, filters: object[], more: object = {}) => ({
+  scenario_id: id,
+  title: `scenario ${id}`,
+  manager: 'test',
+  log_format: { e_n: 1, memberId: 1, h: 1 },
+  filters,
+  logical_operator: 'AND',
+  ...more,
+})
+const SCENARIOS = [
+  scenario(5, [
+    { left: 'age', operator: '>', right: '20' },
+    { left: 'gender', operator: '==', right: 'MALE' },
+    { left: 'h', operator: '>=', right: '9' },
+  ]),
+  scenario(1, [], { site_id: 1, log_format: { '*': 1 } }),
+  scenario(7, [{ left: 'e_a', operator: 'contains', right: '구매' }], { site_id: 1, timezone: 'Asia/Seoul' }),
+  scenario(8, [], { enabled: false, site_id: 1 }),
+]
+
+describe.skipIf(!isThere)('both modes', () => {
+  let services: Services
+  let dir: string
+  let mixed: MixedLog
+  /** What the embedded mode came to. */
+  let embedded: { counters: unknown; results: Record<string, number> }
+  const running = new Set<HeadwaterProcess>()
+  const files = () => [
+    '--set',
+    `scenarios.file=${join(dir, 'scenarios.json')}`,
+    '--set',
+    `members.file=${join(dir, 'members.csv')}`,
+  ]
+
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'headwater-both-'))
+    await writeFile(join(dir, 'scenarios.json'), JSON.stringify(SCENARIOS))
+    await writeFile(join(dir, 'members.csv'), MEMBERS.join('\n'))
+    services = await startServices()
+    mixed = await writeMixedLog({ file: join(dir, 'access.log'), lines: LINES, seed: SEED, dataDir: join(dir, 'none') })
+    console.log(`the log: ${JSON.stringify(mixed)}`)
+    embedded = await throughEmbedded()
+  }, 600_000)
+  afterAll(async () => {
+    for (const process of running) await process.kill()
+    await services?.stop()
+    await rm(dir, { recursive: true, force: true })
+  })
+
+  async function throughEmbedded(): Promise<typeof embedded> {
+    const data = join(dir, 'embedded')
+    await mkdir(join(data, 'log'), { recursive: true })
+    await copyFile(join(dir, 'access.log'), join(data, 'log', 'access.log'))
+    const server = await startHeadwater(data, { HEADWATER_LOG_LEVEL: 'warn' }, ['start', ...files()])
+    running.add(server)
+    await until(
+      'the embedded mode to read the log',
+      async () => {
+        const text = await (await fetch(`http://127.0.0.1:${server.ports.metrics}/metrics`)).text()
+        const lines = Number(/^headwater_filter_lines_total (\d+)$/m.exec(text)?.[1])
+        return lines === mixed.lines ? true : undefined
+      },
+      300_000,
+    )
+    const results = await filterResults(server.ports.metrics)
+    expect(await server.stop()).toBe(0)
+    running.delete(server)
+    const counters = JSON.parse(await runHeadwater(data, {}, ['stats', '--json', ...files()]))
+    return { counters, results }
+  }
+
+  it.each(['Fluentd', 'ship'] as const)(
+    'come to the same counters and the same rows for the same log, sent by %s to three workers',
+    async by => {
+      const tenant = await newTenant(services, 3)
+      const data = (name: string) => join(dir, `${by}-${name}`)
+      const command = (args: readonly string[]) => runHeadwater(data('command'), tenant.settings, args)
+      await command(['topics'])
+      await command(['db', 'migrate'])
+      await command(['import', ...files()])
+      const workers = await Promise.all(
+        [1, 2, 3].map(n =>
+          startHeadwater(data(`worker-${n}`), tenant.settings, ['worker', 'filter', 'stats', 'archive']),
+        ),
+      )
+      for (const worker of workers) running.add(worker)
+
+      const log = join(dir, 'access.log')
+      let sent: { stop(): Promise<unknown> }
+      if (by === 'Fluentd') {
+        sent = await startFluentd({
+          log,
+          brokers: services.kafka.bootstrap,
+          topic: `${tenant.name}-access-log`,
+        })
+      } else sent = await startHeadwater(data('ship'), tenant.settings, ['ship', '--file', log])
+      await until(
+        'all lines to be in Kafka',
+        async () => ((await tenant.progress.records(`${tenant.name}-access-log`)) >= mixed.lines ? true : undefined),
+        300_000,
+      )
+      await sent.stop()
+      await until(
+        'every stage to store all',
+        async () => ((await unreadRecords(tenant)) === 0 ? true : undefined),
+        300_000,
+      )
+
+      const results: Record<string, number> = {}
+      for (const worker of workers) {
+        for (const [result, n] of Object.entries(await filterResults(worker.ports.metrics)))
+          results[result] = (results[result] ?? 0) + n
+        expect(await worker.stop()).toBe(0)
+        running.delete(worker)
+      }
+      const counters = JSON.parse(await command(['stats', '--json']))
+      await downloadHdfs(services.hdfs.nameNodeUrl, tenant.root, data('archive'))
+      const differences = await compareArchives(join(dir, 'embedded', 'archive'), data('archive'))
+      console.log(`${by}: ${JSON.stringify({ results, differences })}`)
+      await tenant.close()
+
+      expect(mixed.repeats).toBeGreaterThan(0)
+      expect(results).toEqual(embedded.results)
+      expect(results.duplicate).toBeGreaterThan(0)
+      expect(counters).toEqual(embedded.counters)
+      expect(differences).toMatchObject([{ onlyIn: [0, 0] }, { onlyIn: [0, 0] }])
+    },
+    900_000,
+  )
+})
