@@ -177,9 +177,10 @@ export function statsSink(options: StatsSinkOptions): StatsSink {
         log.error({ partition, position, oldest }, 'Outcomes were deleted before they were counted')
         held.at = { position: oldest, order }
       } else if (position > end) {
-        // The log lost its last records, in a power cut say. They are written anew, and the order key knows them.
-        log.warn({ partition, position, end }, 'The log ends before the position of the counters')
-        held.at = { position: end, order }
+        // The log lost its last records, in a power cut say, or was made anew. What comes at positions that were passed is new
+        // then; the order key knows what was counted.
+        log.warn({ partition, position, end }, 'The log ends before the position of the counters: reading it again')
+        held.at = { position: oldest, order }
       }
       return held.at.position
     },

@@ -226,7 +226,8 @@ export function filterStage(options: FilterStageOptions): FilterStage {
       await judgeAll(decided)
       await writer.append({
         partition,
-        from,
+        // What was lost before the batch is decided with it.
+        from: expected.get(partition) ?? from,
         to,
         arrivedAt,
         events: decided.candidates,

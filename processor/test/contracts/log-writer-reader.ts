@@ -63,8 +63,15 @@ function withoutOffset(log: LogName, entries: readonly LogEntry[]): Seen[] {
   })
 }
 
-/** What every pair of `LogWriter` and `LogReader` promises. `make` starts empty logs with one partition. */
-export function testLogWriterReader({ make }: { make(): Promise<LogsUnderTest> }): void {
+export interface LogContract {
+  /** Starts empty logs with one partition. */
+  make(): Promise<LogsUnderTest>
+  /** Logs made for generated texts. Default 15. */
+  runs?: number
+}
+
+/** What every pair of `LogWriter` and `LogReader` promises. */
+export function testLogWriterReader({ make, runs = 15 }: LogContract): void {
   describe('LogWriter and LogReader', () => {
     let logs: LogsUnderTest
     let groups = 0
@@ -106,7 +113,7 @@ export function testLogWriterReader({ make }: { make(): Promise<LogsUnderTest> }
             await logs.close()
           }
         }),
-        { numRuns: 15 },
+        { numRuns: runs },
       )
       logs = await make()
     })

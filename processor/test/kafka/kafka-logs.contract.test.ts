@@ -19,6 +19,7 @@ describe.skipIf(!serviceOrSkip('kafka', findKafka(), KAFKA_MISSING))('topics', (
 
   let made = 0
   testLogWriterReader({
+    runs: 4, // each run makes five topics and joins three groups
     make: async () => {
       // The suite compares times with those of the batches, which LogAppendTime would replace.
       const topics = await kafka.topics(1, { 'message.timestamp.type': 'CreateTime' })

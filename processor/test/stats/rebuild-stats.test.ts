@@ -54,7 +54,7 @@ function rebuildIn(root: string, options: Rebuilding = {}) {
     archiveDir: join(root, 'archive'),
     files: localFileStore(join(root, 'archive')),
     outcomes: log,
-    judged: log.to,
+    judged: log.to ?? 0,
     store: options.store ?? stateFileStatsStore({ file: join(root, 'stats.json') }),
     commit: async position => {
       const committed = new CommittedPositions({ dir: join(root, 'positions'), group: 'stats', log: silent })

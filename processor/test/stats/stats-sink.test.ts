@@ -171,16 +171,29 @@ describe('statsSink', () => {
     expect(total(sink)).toBe(6)
   })
 
-  it('begins again where the log ends now, and counts nothing twice, when the log lost its last records', async () => {
+  it('reads the log again, and counts nothing twice, when the log lost its last records', async () => {
     const file = await newFile()
     const entries = Array.from({ length: 6 }, (_, i) => entry(i))
     const { sink } = make(stateFileStatsStore({ file }))
     await start(sink)
     await sink.take(batch(entries, 0, 5))
     const { sink: after } = make(stateFileStatsStore({ file }))
-    expect(await start(after, 3)).toBe(3)
-    expect(await after.take(batch(entries, 3, 6))).toBe(6)
+    expect(await start(after, 3)).toBe(0)
+    expect(await after.take(batch(entries, 0, 6))).toBe(6)
     expect(total(after)).toBe(6)
+  })
+
+  it('counts all of a log that was made anew with a raised generation', async () => {
+    const file = await newFile()
+    const entries = Array.from({ length: 6 }, (_, i) => entry(i))
+    const { sink } = make(stateFileStatsStore({ file }))
+    await start(sink)
+    await sink.take(batch(entries, 0, 6))
+    const anew = entries.map(old => ({ ...old, order: { ...old.order, generation: 1 } }))
+    const { sink: after } = make(stateFileStatsStore({ file }))
+    expect(await start(after, 3)).toBe(0)
+    await after.take(batch(anew, 0, 3))
+    expect(total(after)).toBe(9)
   })
 
   it.each([
