@@ -53,13 +53,13 @@ const inputs = page.indexOf('## What becomes of an input')
 const codeRows = rows(page.slice(0, inputs))
 const resultRows = rows(page.slice(inputs))
 
-/** The arguments of every call `Error('<code>', …)`, as text. */
+/** The arguments of every call `Error('<code>', …)`, or `make('<code>', …)` of a function that makes one, as text. */
 function constructions(code: string): string[] {
   const calls: string[] = []
   for (const text of SOURCES)
-    for (const match of text.matchAll(new RegExp(`Error\\(\\s*'${code}'`, 'g'))) {
+    for (const match of text.matchAll(new RegExp(`(?:Error|make)\\(\\s*'${code}'`, 'g'))) {
       let depth = 0
-      let end = match.index + 'Error'.length
+      let end = text.indexOf('(', match.index)
       do {
         if (text[end] === '(') depth++
         else if (text[end] === ')') depth--

@@ -15,11 +15,11 @@ const page = readFileSync(new URL('../../docs/reference/metrics.md', import.meta
 /** What a metric can be counted or measured in. Before a new word, look whether one of these says it. */
 const UNITS: Readonly<Record<string, RegExp>> = {
   counter:
-    /_(bytes|clients|events|failures|files|letters|lines|mismatches|outcomes|records|requests|retries|rotations|rows|writes)_total$/,
+    /_(bytes|clients|commits|events|failures|files|joins|letters|lines|mismatches|outcomes|records|requests|retries|rotations|rows|writes)_total$/,
   gauge: /_(bytes|bodies|records|seconds|writable)$/,
   histogram: /_(bytes|seconds)$/,
 }
-const STAGE = /^headwater_(gateway|tailer|logs|filter|stats|dead_letter|archive)_[a-z]+(_[a-z]+)*$/
+const STAGE = /^headwater_(gateway|tailer|logs|filter|stats|dead_letter|archive|kafka|ship)_[a-z]+(_[a-z]+)*$/
 
 it('docs/reference/metrics.md says what is registered (npm run docs writes it)', () => {
   expect(page).toBe(metricsReference())

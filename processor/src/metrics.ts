@@ -34,6 +34,8 @@ export interface StatsMetrics {
   /** By what became of the record: `counted`, `skipped` (it had been counted before), `damaged` (no outcome can be read). */
   outcomes: Counter<'result'>
   applySeconds: Histogram
+  /** Age of the last record in the log when its counters were stored, and so readable for all. */
+  freshness: Histogram
   /** How often another owner had written, or the store went back. */
   positionMismatches: Counter
 }
@@ -154,6 +156,12 @@ export function createProcessorMetrics(registry: Registry): ProcessorMetrics {
         name: 'headwater_stats_apply_seconds',
         help: 'Time to store the counters once.',
         buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10],
+        registers,
+      }),
+      freshness: new Histogram({
+        name: 'headwater_stats_freshness_seconds',
+        help: 'Age of the last record when its counters were stored.',
+        buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600],
         registers,
       }),
       positionMismatches: new Counter({

@@ -24,33 +24,30 @@ const TLS_MESSAGE = /certificate|wrong version number|SSL routines|tls alert/i
 export function kafkaError(error: unknown, doing: string): ProcessorError {
   if (error instanceof ProcessorError) return error
   const fault = rootFault(error)
-  const make = (code: ProcessorErrorCode, hint: string, retryable: boolean): ProcessorError => {
+  const make = (code: ProcessorErrorCode, hint: string, { retryable } = { retryable: false }): ProcessorError => {
     const where = fault.broker === undefined ? '' : ` at ${fault.broker}`
     const found = fault.type ?? fault.message ?? String(error)
     return new ProcessorError(code, `${doing}: ${hint}. Found: ${found}${where}.`, { retryable, cause: error })
   }
   const { name = '', type = '' } = fault
   if (name === 'KafkaJSSASLAuthenticationError' || type === 'SASL_AUTHENTICATION_FAILED')
-    return make('KAFKA_LOGIN_REFUSED', 'the broker refused user or password; correct `kafka.sasl`', false)
+    return make('KAFKA_LOGIN_REFUSED', 'the broker refused user or password; correct `kafka.sasl`')
   if (type === 'UNSUPPORTED_SASL_MECHANISM' || type === 'ILLEGAL_SASL_STATE')
-    return make(
-      'KAFKA_LOGIN_REFUSED',
-      'the broker asks for another way to log in; correct `kafka.sasl.mechanism`',
-      false,
-    )
+    return make('KAFKA_LOGIN_REFUSED', 'the broker asks for another way to log in; correct `kafka.sasl.mechanism`')
   if (TLS_CODES.test(String(fault.code ?? '')) || TLS_MESSAGE.test(fault.message ?? ''))
-    return make('KAFKA_TLS_REFUSED', 'no TLS connection; correct `kafka.ssl` (CA file, server name) or the port', false)
+    return make('KAFKA_TLS_REFUSED', 'no TLS connection; correct `kafka.tls` (CA file, server name) or the port')
   if (type.endsWith('_AUTHORIZATION_FAILED'))
-    return make('KAFKA_DENIED', 'the broker denies it to this user; give it the right (an ACL) for it', true)
+    return make('KAFKA_DENIED', 'the broker denies it to this user; give it the right (an ACL) for it', {
+      retryable: true,
+    })
   if (type === 'UNKNOWN_TOPIC_OR_PARTITION')
-    return make('TOPIC_MISSING', 'there is no such topic or partition; run `headwater topics`', true)
+    return make('TOPIC_MISSING', 'there is no such topic or partition; run `headwater topics`', { retryable: true })
   if (name === 'KafkaJSNotImplemented')
     return make(
       'KAFKA_UNREADABLE',
       'the records are compressed in a way that cannot be read; send them with gzip or none',
-      false,
     )
-  return make('KAFKA_UNAVAILABLE', 'Kafka does not answer as it should', true)
+  return make('KAFKA_UNAVAILABLE', 'Kafka does not answer as it should', { retryable: true })
 }
 
 /** The protocol error's name behind an error of kafkajs, or ''. */

@@ -332,7 +332,7 @@ export class ArchiveRecord {
     const second = digits2(bytes, at + 17)
     const ms = digits2(bytes, at + 20) * 10 + (bytes[at + 22] as number) - ZERO
     // What is no such time (a day 31 in June, an hour 24, a letter for a digit) is judged the general way.
-    if (!(year >= 1970 && month >= 1 && month <= 12 && dayOfMonth >= 1 && dayOfMonth <= 28 + monthTail(month)))
+    if (!(year >= 1970 && month >= 1 && month <= 12 && dayOfMonth >= 1 && dayOfMonth <= 28 + monthTail(year, month)))
       return false
     if (!(hour >= 0 && hour <= 23 && minute >= 0 && minute <= 59 && second >= 0 && second <= 59)) return false
     if (!(ms >= 0 && ms <= 999 && isDigit(bytes[at + 22]))) return false
@@ -377,9 +377,9 @@ export class ArchiveRecord {
   }
 }
 
-/** Days of a month beyond the 28th that every year has; the 29th of February is judged the general way. */
-function monthTail(month: number): number {
-  if (month === 2) return 0
+/** Days of a month beyond the 28th. */
+function monthTail(year: number, month: number): number {
+  if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 1 : 0
   return month === 4 || month === 6 || month === 9 || month === 11 ? 2 : 3
 }
 

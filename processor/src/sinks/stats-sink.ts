@@ -51,6 +51,8 @@ interface Held {
   stored: Position | undefined
   /** By `clock`; the next apply is not before this. */
   applyAt: number
+  /** Of the last record taken, Unix ms. */
+  arrivedAt: number
 }
 
 /**
@@ -72,7 +74,7 @@ export function statsSink(options: StatsSinkOptions): StatsSink {
   async function load(partition: PartitionId, assignment?: Assignment): Promise<Held> {
     const loaded = await store.load(partition)
     const held: Held = loaded
-      ? { counters: loaded.counters, at: loaded.at, stored: loaded.at.position, applyAt: 0 }
+      ? { counters: loaded.counters, at: loaded.at, stored: loaded.at.position, applyAt: 0, arrivedAt: 0 }
       : await begin(partition, assignment)
     held.applyAt = clock() + applyEveryMs
     partitions.set(partition, held)
@@ -100,7 +102,7 @@ export function statsSink(options: StatsSinkOptions): StatsSink {
     const counters = new Counters()
     // At once, for the archive may get its first rows, and this process its end, before the first regular apply.
     await store.apply(partition, undefined, at, counters)
-    return { counters, at, stored: at.position, applyAt: 0 }
+    return { counters, at, stored: at.position, applyAt: 0, arrivedAt: 0 }
   }
 
   /** Stores what was counted. `undefined`: done; else where to go on, because the store knows better. */
@@ -119,6 +121,7 @@ export function statsSink(options: StatsSinkOptions): StatsSink {
     }
     const tookMs = performance.now() - started
     metrics.applySeconds.observe(tookMs / 1000)
+    if (held.arrivedAt > 0) metrics.freshness.observe(Math.max(0, Date.now() - held.arrivedAt) / 1000)
     held.stored = held.at.position
     held.applyAt = clock() + Math.max(applyEveryMs, tookMs * 20)
     await reader.commit(partition, held.at.position).catch(error => {
@@ -155,6 +158,7 @@ export function statsSink(options: StatsSinkOptions): StatsSink {
     if (damaged > 0)
       log.error({ partition: batch.partition, damaged, err: fault }, 'Outcomes cannot be read: not counted')
     held.at = { position: Math.max(position, batch.to), order }
+    held.arrivedAt = batch.entries.at(-1)?.arrivedAt ?? held.arrivedAt
     if (counted > 0) metrics.outcomes.inc({ result: 'counted' }, counted)
     if (skipped > 0) metrics.outcomes.inc({ result: 'skipped' }, skipped)
     if (damaged > 0) metrics.outcomes.inc({ result: 'damaged' }, damaged)
@@ -178,8 +182,11 @@ export function statsSink(options: StatsSinkOptions): StatsSink {
         held.at = { position: oldest, order }
       } else if (position > end) {
         // The log lost its last records, in a power cut say, or was made anew. What comes at positions that were passed is new
-        // then; the order key knows what was counted.
-        log.warn({ partition, position, end }, 'The log ends before the position of the counters: reading it again')
+        // then; the order key knows what was counted, if the operator has raised the generation.
+        log.error(
+          { partition, position, end },
+          'The log ends before the position of the counters: reading it again. If it was made anew, raise topics.generation',
+        )
         held.at = { position: oldest, order }
       }
       return held.at.position
