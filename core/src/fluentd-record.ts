@@ -8,6 +8,7 @@ import { parseZonedTime } from './zoned-time.ts'
  * What Fluentd makes of a line, as one JSON object:
  *
  *     {"message":"<raw line>"}                                                         @type none, format json
+ *     {"unmatched_line":"<raw line>"}                                                  a line that @type nginx does not know
  *     {"remote":"192.0.2.1","host":"-","user":"-","method":"GET","path":"/5?e_c=…","code":"204","size":"0",
  *      "referer":"-","agent":"…","http_x_forwarded_for":"-"}                            @type nginx
  *     {"path":"/5?e_c=…","date":"2025-06-18T12:50:10"}                                  the seeds' filter of it
@@ -17,7 +18,7 @@ import { parseZonedTime } from './zoned-time.ts'
  * The time is `time` (kept by `keep_time_key`, or injected: `$time_local`, ISO 8601, or seconds or ms since 1970), else
  * `date`, else `timeLocal` is NaN: the record does not say.
  *
- * Gives the raw line of the first shape, for the caller to parse, or the record of the other two.
+ * Gives the raw line of the first two shapes, for the caller to parse, or the record of the others.
  */
 export function parseFluentdRecord(
   json: ByteString,
@@ -31,7 +32,7 @@ export function parseFluentdRecord(
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return { rejected: 'bad_line' }
   const fields = value as Record<string, unknown>
-  const message = ownText(fields, 'message')
+  const message = ownText(fields, 'message') ?? ownText(fields, 'unmatched_line')
   if (message !== undefined) return { line: encodeUtf8(message) }
 
   const path = variable(fields, 'path')

@@ -27,6 +27,8 @@ function record(value: unknown): LogRecord {
 describe('a Fluentd record', () => {
   test('with the raw line as its message is that line', () => {
     expect(record({ message: LINE, path: '/var/log/nginx/access.log', host: 'web-1' })).toEqual(parseLogLine(LINE))
+    // What @type nginx does not know, a TLS hello say, comes as it stands in the log.
+    expect(record({ unmatched_line: LINE })).toEqual(parseLogLine(LINE))
   })
 
   test('of @type nginx has the same event as the line, its escapes undone', () => {
