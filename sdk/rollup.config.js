@@ -46,13 +46,13 @@ const versioned = name => ({
 
 /** Names that never leave the bundle: ports and parts. Not those of options, stored events and the public tracker. */
 const inner =
-  /^(later|visible|online|subscribe|subscribeClicks|cookiesEnabled|automated|gpcSignal|dntSignal|resolution|randomBytes|exclusively|transport|storage|cookies|lifecycle|navigationPort|beacon|retryAfterMs|mayStore|secure|isNew|forget|settle|seen|stored|urgent|events|identify|clock|page|hide|show|stop|load|save|leave|write|read|domain|exclusively|mayStore|safely|ports|stops|methods|watch|elements|appended|preview|element|thresholds|minMs|focused|monotonicMs|turnPage|take|touch|extensions|domains|stops|signals|tally)$/
+  /^(attempt|names|peek|keep|drop|put|later|visible|online|subscribe|subscribeClicks|cookiesEnabled|automated|gpcSignal|dntSignal|resolution|randomBytes|exclusively|transport|storage|cookies|lifecycle|navigationPort|beacon|retryAfterMs|mayStore|secure|isNew|forget|settle|seen|stored|urgent|events|identify|clock|page|hide|show|stop|load|save|leave|write|read|domain|exclusively|mayStore|safely|ports|stops|methods|watch|elements|appended|preview|element|thresholds|minMs|focused|monotonicMs|turnPage|take|touch|extensions|domains|stops|signals|tally)$/
 
 const minify = terser({
   mangle: { properties: { regex: inner, builtins: true } },
   ecma: 2022,
   module: true,
-  compress: { passes: 3, unsafe: true, unsafe_arrows: true, pure_getters: true },
+  compress: { passes: 5, unsafe: true, unsafe_arrows: true, pure_getters: true },
   format: { comments: false },
 })
 

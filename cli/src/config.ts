@@ -86,6 +86,15 @@ export const configSchema = z.strictObject({
         .prefault({}),
     })
     .prefault({}),
+  identity: z
+    .strictObject({
+      serverCookie: choice('off', 'on')
+        .default('off')
+        .describe(
+          'Whether pages on the hosts of `sites` may keep the visitor’s id in a cookie that the gateway sets (docs/guide/consent.md).',
+        ),
+    })
+    .prefault({}),
   ingest: z
     .strictObject({
       siteId: integer(1, 2 ** 31 - 1)

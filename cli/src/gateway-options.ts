@@ -16,6 +16,7 @@ export function gatewayOptions(config: Config, accessLog: string): GatewaySettin
     frontEnd: gateway.front,
     trustedProxies: gateway.trustedProxies,
     ipMode: gateway.ip,
+    identity: { serverCookie: config.identity.serverCookie === 'on' },
     tls: cert === undefined || key === undefined ? undefined : { cert, key },
     limits: gateway.limits,
     sites: config.sites,

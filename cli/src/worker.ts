@@ -58,10 +58,26 @@ interface StageRun {
  *                          ├▶ event-ids       (the filter's own duplicate window)
  *                          └▶ dead-letter
  *
- * Rejects when topics or tables are not as they must be, or another process works in the data folder; nothing runs on then.
- * A store that is away is no reason: the stage pauses, and `/readyz` says so.
+ * Rejects when topics or tables are not as they must be or cannot be looked at, or another process works in the data folder;
+ * nothing runs on then. Once it runs, a store that is away pauses the stage, and `/readyz` says so.
  */
 export async function startWorker(config: Config, stages: ReadonlySet<Stage>, log: Logger): Promise<Worker> {
+  const closing: (() => unknown)[] = []
+  try {
+    return await compose(config, stages, log, closing)
+  } catch (error) {
+    // An open connection would keep the process alive, doing nothing.
+    for (const close of closing.toReversed()) await close()
+    throw error
+  }
+}
+
+async function compose(
+  config: Config,
+  stages: ReadonlySet<Stage>,
+  log: Logger,
+  closing: (() => unknown)[],
+): Promise<Worker> {
   const folder = dataFolder(config.dataDir)
   makeFolders(folder)
   const unlock = lockFolder(folder.state)
@@ -70,7 +86,7 @@ export async function startWorker(config: Config, stages: ReadonlySet<Stage>, lo
   const metrics = createProcessorMetrics(registry)
   const stop = new AbortController()
   const stopRest = new AbortController()
-  const closing: (() => unknown)[] = []
+  closing.push(unlock)
 
   // The remote parts.
   const kafka = kafkaOf(config, log)
@@ -84,6 +100,7 @@ export async function startWorker(config: Config, stages: ReadonlySet<Stage>, lo
     closing.push(() => db.close())
     await checkSchema(db)
   }
+  closing.push(() => stopRest.abort())
   const files = archiveFilesOf(config, folder, log)
   const zones = new Map(config.sites.map(site => [site.id, site.timezone]))
   const member = {
@@ -121,7 +138,7 @@ export async function startWorker(config: Config, stages: ReadonlySet<Stage>, lo
       metrics: metrics.kafka,
       log,
     })
-    closing.unshift(() => writer.close())
+    closing.push(() => writer.close())
     const stage = filterStage({
       source,
       writer,
@@ -211,8 +228,7 @@ export async function startWorker(config: Config, stages: ReadonlySet<Stage>, lo
       await Promise.all(running)
       stopRest.abort()
       await health.close()
-      for (const close of closing) await close()
-      unlock()
+      for (const close of closing.toReversed()) await close()
     },
   }
 }

@@ -47,6 +47,8 @@ export interface BeaconRequest {
   origin: ByteString | undefined
   referer: ByteString | undefined
   ifNoneMatch: ByteString | undefined
+  /** Read only when the gateway keeps the visitor's id in one. */
+  cookie: ByteString | undefined
   /** '' when there is none. A body on GET or HEAD means nothing and is never handed over. */
   body: ByteString
 }
@@ -145,7 +147,7 @@ function acceptBody(request: BeaconRequest, target: BeaconTarget, options: Accep
     if (event.at(-2) === CUT) cut++
   }
   for (const item of params.invalidItems) lines.push(unreadLine(request, undefined, item, options))
-  return { answer: answerTo(request, target, params.events, params.invalid), lines, invalid: params.invalid, cut }
+  return { answer: answerOf(request, target, params.events, params.invalid), lines, invalid: params.invalid, cut }
 }
 
 /** A body that is one event whatever its parameters are, and needs no other form in the log: most bodies are. */
@@ -158,7 +160,7 @@ function acceptJoined(request: BeaconRequest, target: BeaconTarget, query: ByteS
   }
 }
 
-function answerTo(request: BeaconRequest, target: BeaconTarget, events: readonly string[][], invalid: number): Answer {
+function answerOf(request: BeaconRequest, target: BeaconTarget, events: readonly string[][], invalid: number): Answer {
   if (target.kind === 'ingest') return ingestAnswer(request.body)
   // A body that begins like JSON and is not one event is a bulk, also one of a single item or none.
   if (target.kind === 'matomo' && isBulk(request.body))

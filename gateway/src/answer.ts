@@ -41,9 +41,30 @@ export function makeAnswer(
   const close = options.close ?? false
   const all = [...CORS, ...headers]
   if (close) all.push('Connection', 'close')
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body
+  return { status, headers: all, body: bytes, close, head: headOf(status, all) }
+}
+
+/**
+ * The same answer for one page that sends credentials: browsers give it to that page only when it names the page's origin
+ * (https://fetch.spec.whatwg.org/#http-access-control-allow-credentials). `origin` undefined: nobody needs leave.
+ */
+export function answerTo(origin: string | undefined, answer: Answer, setCookie: string | undefined): Answer {
+  const headers =
+    origin === undefined
+      ? [...answer.headers]
+      : [
+          ...['Access-Control-Allow-Origin', origin, 'Access-Control-Allow-Credentials', 'true', 'Vary', 'Origin'],
+          ...answer.headers.slice(CORS.length),
+        ]
+  if (setCookie !== undefined) headers.push('Set-Cookie', setCookie)
+  return { ...answer, headers, head: headOf(answer.status, headers) }
+}
+
+function headOf(status: number, headers: readonly string[]): string {
   let head = `${status} ${REASONS[status] ?? 'Unknown'}`
-  for (let i = 0; i < all.length; i += 2) head += `\r\n${all[i]}: ${all[i + 1]}`
-  return { status, headers: all, body: typeof body === 'string' ? Buffer.from(body) : body, close, head }
+  for (let i = 0; i < headers.length; i += 2) head += `\r\n${headers[i]}: ${headers[i + 1]}`
+  return head
 }
 
 /** A refusal, with its reason as text for whoever reads it in a terminal. */

@@ -22,6 +22,8 @@ export interface FrontOptions {
   maxConnections: number
   /** `Origin` is wanted with every request, not only with those to /ingest. */
   readsOrigin: boolean
+  /** `Cookie` is wanted. */
+  readsCookie: boolean
   /** TLS; undefined: plain HTTP. */
   certificate: Certificate | undefined
 }

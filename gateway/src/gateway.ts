@@ -19,6 +19,7 @@ import { RequestHandler } from './request-handler.ts'
 import { readSdkFiles } from './sdk-files.ts'
 import { SiteRules } from './site-rules.ts'
 import { deliverUws, startUwsFront, type UwsWaiting } from './uws-front.ts'
+import { VisitorCookie } from './visitor-cookie.ts'
 
 /** A running gateway. */
 export interface Gateway {
@@ -68,6 +69,12 @@ export async function startGateway(settings: GatewaySettings, dependencies: Gate
   const counts = newCounts()
   const trusted = trustedProxies(options.trustedProxies)
   const sites = new SiteRules(options.sites, options.ingestSiteId)
+  if (options.identity.serverCookie && !sites.checkHosts)
+    throw new GatewayError(
+      'OPTIONS_INVALID',
+      'identity.serverCookie needs to know the pages that may have the cookie: list the hosts of a site. Found: no hosts.',
+    )
+  const visitorCookie = options.identity.serverCookie ? new VisitorCookie(sites) : undefined
   const certificate = options.tls && readCertificate(options.tls)
   const sdkFiles = readSdkFiles(options.sdkDir)
   const file = new LogFile(options.log, log)
@@ -95,6 +102,7 @@ export async function startGateway(settings: GatewaySettings, dependencies: Gate
       perAddress: limit(perAddress),
       perSite: limit(perSite),
       sites,
+      visitorCookie,
     }
     return { writer, handler: new RequestHandler(handlerOptions, new LogLines(options.log.format), writer, counts) }
   }
@@ -106,6 +114,7 @@ export async function startGateway(settings: GatewaySettings, dependencies: Gate
     keepAliveMs: options.limits.keepAliveMs,
     maxConnections: options.limits.maxConnections,
     readsOrigin: sites.checkHosts,
+    readsCookie: visitorCookie !== undefined,
     certificate,
   }
   const refusals: FrontRefusals = {

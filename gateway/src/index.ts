@@ -26,6 +26,7 @@ export {
   type GatewayOptions,
   type GatewaySettings,
   gatewayOptions,
+  type IdentityOptions,
   type IpMode,
   type LimitOptions,
   type LogOptions,

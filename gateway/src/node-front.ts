@@ -172,6 +172,7 @@ function frontRequest(request: IncomingMessage, body: string, late: boolean): Fr
     origin: headers.origin,
     referer: headers.referer,
     ifNoneMatch: headers['if-none-match'],
+    cookie: headers.cookie,
     body,
     peer: plainAddress(request.socket.remoteAddress ?? ''),
     authorization: headers.authorization,

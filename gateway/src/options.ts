@@ -47,6 +47,16 @@ export interface TlsOptions {
   checkEveryMs?: number
 }
 
+/** How visitors are known again. */
+export interface IdentityOptions {
+  /**
+   * Keeps the visitor's id in a cookie `_hw_id` that this gateway sets and no script can read (`Secure; HttpOnly;
+   * SameSite=Lax`), for pages on the hosts that `sites` list, when their tracker asks for it (`serverCookie`, after
+   * consent). Needs a site with hosts. Default false.
+   */
+  serverCookie: boolean
+}
+
 /** What the gateway must know of a site. */
 export interface SiteRule {
   /** `idsite` of its events. */
@@ -77,6 +87,7 @@ export interface GatewayOptions {
   /** Addresses and CIDR ranges whose X-Forwarded-For is believed. Default none. */
   trustedProxies: readonly string[]
   ipMode: IpMode
+  identity: IdentityOptions
   /** Folder with `headwater.js` and `headwater-<version>.js`, read once at start. Default none: the SDK is not served. */
   sdkDir: string | undefined
 }
@@ -114,6 +125,7 @@ export function gatewayOptions(settings: GatewaySettings): GatewayOptions {
     ingestSiteId: settings.ingestSiteId ?? 1,
     trustedProxies: settings.trustedProxies ?? [],
     ipMode: settings.ipMode ?? 'full',
+    identity: { serverCookie: settings.identity?.serverCookie ?? false },
     sdkDir: settings.sdkDir,
   }
 }

@@ -10,6 +10,7 @@ import type { IpMode } from './options.ts'
 import { type RateLimit, rateKey } from './rate-limit.ts'
 import { remoteUser } from './remote-user.ts'
 import type { SiteRules } from './site-rules.ts'
+import type { VisitorCookie } from './visitor-cookie.ts'
 
 /**
  * From a bulk's second line on, agent and referer are cut to this length: one request of 64 KiB of events and 32 KiB of
@@ -23,6 +24,8 @@ export interface HandlerOptions extends AcceptOptions {
   perAddress: RateLimit | undefined
   perSite: RateLimit | undefined
   sites: SiteRules
+  /** Undefined: the visitor's id is the SDK's alone. */
+  visitorCookie: VisitorCookie | undefined
 }
 
 const INGEST = '/ingest'
@@ -48,30 +51,41 @@ export class RequestHandler<Waiting> {
 
   /** Returns the answer to send now, or undefined: the writer delivers it to `waiting` when the lines are written. */
   handle(request: FrontRequest, waiting: Waiting): Answer | undefined {
-    const { trusted, ipMode, perAddress, perSite, sites } = this.#options
-    if (request.late) return this.#count(DRAINING)
+    const { trusted, ipMode, perAddress, perSite, sites, visitorCookie } = this.#options
+    if (request.late) return this.#answer(request, DRAINING)
     const now = Date.now()
     const client = clientAddress(request.peer, request.forwardedFor, trusted)
     if (perAddress !== undefined && !perAddress.allows(rateKey(client), now)) {
       this.counts.overAddressRate++
-      return this.#count(TOO_MANY)
+      return this.#answer(request, TOO_MANY)
+    }
+
+    if (visitorCookie?.isForget(request)) {
+      const forgotten = visitorCookie.forgotten(request)
+      countAnswer(this.counts, forgotten.status)
+      return forgotten
     }
 
     const accepted = acceptBeacon(request, this.#options)
-    const { answer, invalid, cut } = accepted
-    let { lines } = accepted
-    if (lines.length === 0) return this.#count(answer)
+    const { invalid, cut } = accepted
+    let { answer, lines } = accepted
+    if (lines.length === 0) return this.#answer(request, answer)
     if (perSite !== undefined && !perSite.allows(String(this.#siteOf(request, lines[0]) ?? NO_SITE), now)) {
       this.counts.overSiteRate++
-      return this.#count(TOO_MANY)
+      return this.#answer(request, TOO_MANY)
     }
     if (sites.checkHosts) {
       lines = lines.filter(line => this.#isFromItsSite(request, line))
       // Answered as ever: the page can do nothing about it, and would send the same again.
-      if (lines.length === 0) return this.#count(answer)
+      if (lines.length === 0) return this.#answer(request, answer)
     }
-    if (!this.#writer.writable) return this.#count(LOG_UNWRITABLE)
+    if (!this.#writer.writable) return this.#answer(request, LOG_UNWRITABLE)
 
+    if (visitorCookie !== undefined) {
+      const known = visitorCookie.apply(request, lines, now)
+      lines = known.lines
+      answer = visitorCookie.answer(request, answer, known.set)
+    }
     const visitor = {
       address: anonymisedAddress(client, ipMode),
       user: request.authorization === undefined ? undefined : remoteUser(request.authorization),
@@ -114,9 +128,9 @@ export class RequestHandler<Waiting> {
     return verdict === 'allowed'
   }
 
-  #count(answer: Answer): Answer {
+  #answer(request: FrontRequest, answer: Answer): Answer {
     countAnswer(this.counts, answer.status)
-    return answer
+    return this.#options.visitorCookie?.answer(request, answer) ?? answer
   }
 }
 

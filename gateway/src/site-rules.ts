@@ -4,6 +4,12 @@ import type { SiteRule } from './options.ts'
 /** Whether a page's host may report: `missing` when neither `url` nor a header names one. */
 export type HostVerdict = 'allowed' | 'not_allowed' | 'missing'
 
+/** `*.shop.example` is the suffix `.shop.example`. */
+interface HostList {
+  exact: Set<string>
+  suffixes: string[]
+}
+
 /**
  * Which pages may report for which site. It keeps foreign pages, copies of a site and mistakes in test systems out of the
  * figures; who forges requests can forge the page, too.
@@ -12,7 +18,7 @@ export type HostVerdict = 'allowed' | 'not_allowed' | 'missing'
  * hosts, is taken from everywhere. Its page is the parameter `url`, else the header `Origin`, else `Referer`.
  */
 export class SiteRules {
-  readonly #hosts = new Map<number, { exact: Set<string>; suffixes: string[] }>()
+  readonly #hosts = new Map<number, HostList>()
   readonly #known: Set<number>
   readonly #ingestSiteId: number
 
@@ -34,6 +40,13 @@ export class SiteRules {
     return this.#hosts.size > 0
   }
 
+  /** Whether any site lists this host. */
+  hasHost(host: string | undefined): boolean {
+    if (host === undefined) return false
+    for (const hosts of this.#hosts.values()) if (lists(hosts, host)) return true
+    return false
+  }
+
   /** The site of `sites` that an event belongs to; undefined when it is of none. */
   siteOf(params: Params, toIngest: boolean): number | undefined {
     const given = getParam(params, SITE_ID)
@@ -50,8 +63,12 @@ export class SiteRules {
     if (allowed === undefined) return 'allowed'
     const page = hostOf(getParam(params, 'url')) ?? hostOf(pageOrigin(headers.origin, headers.referer))
     if (page === undefined) return 'missing'
-    return allowed.exact.has(page) || allowed.suffixes.some(suffix => page.endsWith(suffix)) ? 'allowed' : 'not_allowed'
+    return lists(allowed, page) ? 'allowed' : 'not_allowed'
   }
+}
+
+function lists({ exact, suffixes }: HostList, host: string): boolean {
+  return exact.has(host) || suffixes.some(suffix => host.endsWith(suffix))
 }
 
 /** No name in DNS is longer (RFC 1035 §2.3.4). */

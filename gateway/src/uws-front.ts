@@ -96,7 +96,7 @@ export async function startUwsFront(
   handle: Handle<UwsWaiting>,
   refusals: FrontRefusals,
 ): Promise<Front> {
-  const { readsOrigin, maxConnections } = options
+  const { maxConnections } = options
   const receiving = new Set<Reception>()
   let listening = true
   let connections = 0
@@ -111,18 +111,18 @@ export async function startUwsFront(
   function makeApp(certificate: Certificate | undefined): UwsApp {
     const app = certificate === undefined ? uws.App() : tlsApp(uws, certificate)
     app.get('/*', (response: UwsWaiting, request) => {
-      const answer = handle(frontRequest(response, request, 'GET', !listening, readsOrigin), response)
+      const answer = handle(frontRequest(response, request, 'GET', !listening, options), response)
       if (answer === undefined) response.onAborted(ignoreAbort)
       else send(response, answer)
     })
     app.post('/*', (response: UwsWaiting, request) => {
-      const whole = frontRequest(response, request, 'POST', !listening, readsOrigin)
+      const whole = frontRequest(response, request, 'POST', !listening, options)
       receiveBody(response, Number(request.getHeader('content-length')), whole)
     })
     app.any('/*', (response: UwsWaiting, request) => {
       const method = request.getCaseSensitiveMethod()
       if (method === HEAD) response.headOnly = true
-      const answer = handle(frontRequest(response, request, method, !listening, readsOrigin), response)
+      const answer = handle(frontRequest(response, request, method, !listening, options), response)
       if (answer === undefined) response.onAborted(ignoreAbort)
       else send(response, answer)
     })
@@ -240,7 +240,7 @@ function frontRequest(
   request: UwsRequest,
   method: string,
   late: boolean,
-  readsOrigin: boolean,
+  { readsOrigin, readsCookie }: FrontOptions,
 ): FrontRequest {
   const query = request.getQuery()
   const path = request.getUrl()
@@ -254,6 +254,7 @@ function frontRequest(
     origin: readsOrigin || path === '/ingest' ? header(request, 'origin') : undefined,
     referer: header(request, 'referer'),
     ifNoneMatch: path.startsWith('/headwater') ? header(request, 'if-none-match') : undefined,
+    cookie: readsCookie ? header(request, 'cookie') : undefined,
     body: '',
     peer: peerAddress(response),
     authorization: header(request, 'authorization'),

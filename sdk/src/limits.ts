@@ -20,6 +20,12 @@ export const MAX_STORED_MS = 24 * 3_600_000
 /** Events are sent together after this silence, at the latest after `MAX_WAIT_MS`. */
 export const IDLE_MS = 300
 export const MAX_WAIT_MS = 2_500
+/**
+ * What is not acknowledged is left with the browser at most this often, and at most this long after it changed: so much a
+ * crash of the page may lose. After a silence a few changes go at once, as if `LEAVE_BURST_MS` had been saved up.
+ */
+export const LEAVE_MS = 50
+export const LEAVE_BURST_MS = 200
 /** The longest pause between two attempts, unless the collector asks for a longer one; that one at most for a day. */
 export const MAX_BACKOFF_MS = 300_000
 export const MAX_PAUSE_MS = 86_400_000

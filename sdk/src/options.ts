@@ -20,6 +20,11 @@ export interface TrackerOptions {
   cookieless?: boolean
   /** Shares the visitor id between subdomains: `example.com`. Default: this host only. */
   cookieDomain?: string
+  /**
+   * Asks the collector to keep the visitor id in a cookie that no script can read, which Safari keeps longer than a
+   * script's 7 days. The collector needs `identity.serverCookie`, and stands on the site's own domain. Default false.
+   */
+  serverCookie?: boolean
   /** Global Privacy Control. Default `cookieless`. */
   gpc?: SignalPolicy
   /** Do Not Track. Default `ignore`. */

@@ -22,7 +22,7 @@ export interface PageViews {
  *     push /a, back                               2      ?page=2, #x                        by option, else 0
  */
 export function watchPageViews(
-  { clock, page, navigation }: Ports,
+  { clock, page, navigationPort }: Ports,
   spa: boolean | PageKeyOptions,
   count: () => void,
 ): PageViews {
@@ -41,7 +41,7 @@ export function watchPageViews(
     else address = page.url()
   }
   const unsubscribe = spa
-    ? navigation.subscribe(() => {
+    ? navigationPort.subscribe(() => {
         timer?.()
         timer = clock.later(settle, SETTLE_MS)
       })

@@ -31,7 +31,7 @@ export interface PluginHost {
   /** The same work, which now never throws and does nothing once the tracker is destroyed. */
   safely<Args extends unknown[]>(work: (...args: Args) => void): (...args: Args) => void
   /** Prints to the console when `debug` is on. */
-  warn(...what: unknown[]): void
+  warn(what: unknown, detail?: unknown): void
 }
 
 /** Something that a tracker does beside the core: links, forms, tag rules. Called once, before the first page view. */

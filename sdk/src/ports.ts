@@ -6,7 +6,8 @@ export interface Ports {
   clock: Clock
   page: Page
   lifecycle: Lifecycle
-  navigation: Navigation
+  /** Not `navigation`, a name of the window's that the minifier must leave alone. */
+  navigationPort: Navigation
   cookies: CookieJar
   storage: KeyValueStore
   transport: Transport
@@ -38,8 +39,9 @@ export interface Page {
   /** Driven by a program (`navigator.webdriver`): flagged, never dropped. */
   automated: boolean
   /** Global Privacy Control, https://privacycg.github.io/gpc-spec/ */
-  globalPrivacyControl: boolean
-  doNotTrack: boolean
+  gpcSignal: boolean
+  /** `navigator.doNotTrack` */
+  dntSignal: boolean
   /** Listens on the window, in the capture phase: sees every event of the page, also those the page stops. */
   on(name: string, handler: (event: PageEvent) => void): Stop
 }
@@ -80,7 +82,7 @@ export interface PageElement {
 }
 
 /**
- * - `hide`: the page may be gone the next moment (hidden, frozen, unloaded). Comes more than once for one exit.
+ * - `hide`: the page may be gone the next moment (hidden, unloaded). Comes more than once for one exit.
  * - `show`: it can be seen (again).
  * - `restore`: it came back out of the back/forward cache.
  * - `online`: the browser has a network again.
@@ -110,11 +112,11 @@ export interface CookieJar {
 
 /** localStorage, or what stands in for it. */
 export interface KeyValueStore {
-  keys(): string[]
-  get(key: string): string | null | undefined
+  names(): string[]
+  peek(key: string): string | null | undefined
   /** False when it was not stored: over quota, refused, private mode. */
-  set(key: string, value: string): boolean
-  remove(key: string): void
+  keep(key: string, value: string): boolean
+  drop(key: string): void
 }
 
 /** `status` 0: no answer (network, blocked, timed out, over the keepalive quota). */
@@ -126,7 +128,7 @@ export interface Answer {
 
 export interface Transport {
   /** A keepalive request: GET when `body` is empty, else POST as `text/plain`, so never a CORS preflight. Never rejects. */
-  request(url: string, body: string): Promise<Answer>
+  attempt(url: string, body: string): Promise<Answer>
   /** `sendBeacon`. True when the browser has taken it over, which says nothing about its arrival. */
   beacon(url: string, body: string): boolean
   /** Leaves one more request with the browser, to be sent when the page ends, however it ends. Without `url` takes all back. */

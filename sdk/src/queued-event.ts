@@ -17,4 +17,4 @@ export interface QueuedEvent {
 }
 
 /** Sorts what is kept to the front: real events before pings, then the newest. */
-export const byWorth = (a: QueuedEvent, b: QueuedEvent): number => +!!a.minor - +!!b.minor || b.at - a.at
+export const byWorth = (a: QueuedEvent, b: QueuedEvent): number => +!b.minor - +!a.minor || b.at - a.at

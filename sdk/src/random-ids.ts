@@ -1,10 +1,9 @@
 type RandomBytes = (count: number) => Uint8Array
 
-/** `length` random characters of base64url, 6 random bits each. */
+/** `length` random characters of base64url: 131 random bits in 22, as `+` and `/` become one. */
 export function randomText(randomBytes: RandomBytes, length: number): string {
   return btoa(String.fromCharCode(...randomBytes(length)))
-    .replace(/\+/g, '-')
-    .replace(/\//g, '_')
+    .replace(/\W/g, '-')
     .slice(0, length)
 }
 

@@ -11,44 +11,44 @@ export interface StoredEvents {
   save(events: readonly QueuedEvent[]): void
   /** What is there for `endpoint`, in no order: the events say when they happened. */
   load(endpoint: string): QueuedEvent[]
-  remove(event: QueuedEvent): void
-  clear(): void
+  drop(event: QueuedEvent): void
+  forget(): void
 }
 
 /** `allowed` is asked before each write: consent may change. Reading is the caller's question. */
 export function createStoredEvents({ storage, clock }: Ports, allowed: () => boolean): StoredEvents {
-  const remove = (event: QueuedEvent): void => {
-    if (event.stored) storage.remove(PREFIX + event.id)
+  const drop = (event: QueuedEvent): void => {
+    if (event.stored) storage.drop(PREFIX + event.id)
   }
 
   /** Everything stored. What is too old or unreadable is removed. */
   const all = (): QueuedEvent[] =>
     storage
-      .keys()
+      .names()
       .filter(key => key.startsWith(PREFIX))
       .flatMap(key => {
         try {
-          const event = JSON.parse(storage.get(key)!)
+          const event = JSON.parse(storage.peek(key)!)
           if (event.target && event.query && clock.now() - event.at < MAX_STORED_MS) return [{ ...event, stored: true }]
         } catch {}
-        storage.remove(key)
+        storage.drop(key)
         return []
       })
 
   return {
     save(events) {
       if (!allowed()) return
-      for (const event of events) event.stored = storage.set(PREFIX + event.id, JSON.stringify(event))
+      for (const event of events) event.stored = storage.keep(PREFIX + event.id, JSON.stringify(event))
       let chars = 0
       for (const [index, event] of all().sort(byWorth).entries()) {
         chars += event.query.length
-        if (index >= MAX_STORED || chars > MAX_STORED_CHARS) remove(event)
+        if (index >= MAX_STORED || chars > MAX_STORED_CHARS) drop(event)
       }
     },
     load: endpoint => all().filter(({ target }) => target.startsWith(`${endpoint}/`)),
-    remove,
-    clear() {
-      all().forEach(remove)
+    drop,
+    forget() {
+      all().forEach(drop)
     },
   }
 }

@@ -36,7 +36,7 @@ export interface Tracker {
   consent(state: ConsentState): void
   /** Sends what waits. Resolves when all of it is answered, or cannot be delivered now. */
   flush(): Promise<void>
-  /** Hands over what waits and lets go of the page. */
+  /** Hands over what waits and lets go of the page. What is on its way and fails is still repeated. */
   destroy(): void
 }
 
@@ -52,7 +52,7 @@ export function startTracker(options: TrackerOptions, ports: Ports, plugins?: Pl
   const { clock, page, lifecycle } = ports
   const { gpc = 'cookieless', dnt = 'ignore', autoPageview = true, clicks = true, spa = true, debug } = options
   options.endpoint = options.endpoint.replace(/\/+$/, '')
-  const signals = [page.globalPrivacyControl && gpc, page.doNotTrack && dnt]
+  const signals = [page.gpcSignal && gpc, page.dntSignal && dnt]
   const cookieless = (): boolean | undefined => options.cookieless || signals.includes('cookieless')
 
   let consent: ConsentState = signals.includes('off') ? 'denied' : (options.consent ?? 'granted')
@@ -72,8 +72,8 @@ export function startTracker(options: TrackerOptions, ports: Ports, plugins?: Pl
   const visitor = createVisitor(ports, mayStore, options)
   const pageLoadId = randomText(ports.randomBytes, 8)
 
-  const warn = (...what: unknown[]): void => {
-    if (debug) console.warn('headwater:', ...what)
+  const warn = (what: unknown, detail: unknown = ''): void => {
+    if (debug) console.warn('headwater:', what, detail)
   }
 
   /** Nothing of ours may stop the page's own code. */
@@ -129,12 +129,11 @@ export function startTracker(options: TrackerOptions, ports: Ports, plugins?: Pl
     }
     tell('event', params)
     const finish = (): void => {
-      const [visitorId, isNew] = visitor.identify()
-      params._id = visitorId
-      params._idn = isNew
-      const path = /^\d+$/.test(`${scenarioId}`) ? scenarioId : 'matomo.php'
-      const target = `${options.endpoint}/${path}?_id=${visitorId}`
-      outbox.add({ id, target, query: buildQuery(params), at, tries: 0, minor }, urgent)
+      ;[params._id, params._idn] = visitor.identify()
+      params.hw_ck = options.serverCookie && mayStore() && 1
+      const path = /^\d+$/.test(scenarioId as string) ? scenarioId : 'matomo.php'
+      const target = `${options.endpoint}/${path}?_id=${params._id}`
+      outbox.put({ id, target, query: buildQuery(params), at, tries: 0, minor }, urgent)
     }
     if (consent === 'granted') finish()
     else if (held.length < MAX_HELD) held.push(finish)
@@ -167,7 +166,7 @@ export function startTracker(options: TrackerOptions, ports: Ports, plugins?: Pl
     if (!mayStore()) return
     ports.exclusively(() => {
       const events = stored.load(options.endpoint)
-      for (const event of events) outbox.add({ ...event, tries: event.tries + 1 })
+      for (const event of events) outbox.put({ ...event, tries: event.tries + 1 })
       return events[0] && outbox.flush()
     })
   }
@@ -184,7 +183,7 @@ export function startTracker(options: TrackerOptions, ports: Ports, plugins?: Pl
       outbox.show(moment === 'online')
     }
   }
-  stops.push(...lifecycle.subscribe(safely(turn)), views.stop, outbox.stop)
+  stops.push(...lifecycle.subscribe(safely(turn)), views.stop)
   if (clicks)
     on('click', happened => {
       const click = declaredClick(happened.composedPath())
@@ -205,15 +204,15 @@ export function startTracker(options: TrackerOptions, ports: Ports, plugins?: Pl
     }),
     consent: safely(state => {
       consent = state
-      const waiting = held.splice(0)
       if (state === 'granted') {
-        for (const finish of waiting) finish()
+        for (const finish of held.splice(0)) finish()
         replay()
       } else if (state === 'denied') {
-        outbox.clear()
-        stored.clear()
+        held = []
+        outbox.forget()
+        stored.forget()
         visitor.forget()
-      } else held = waiting
+      }
     }),
     flush: outbox.flush,
     destroy: safely(() => {

@@ -11,7 +11,7 @@ export interface Visitor {
    * Reads and writes the cookie at the first call: not to be called before consent.
    */
   identify(): [id: string, isNew: 0 | 1]
-  /** Erases the cookie and forgets the id. */
+  /** Erases the cookie, the collector's too where there is one, and forgets the id. */
   forget(): void
 }
 
@@ -24,9 +24,9 @@ const KNOWN = /\b_(?:hw|pk)_id[^=;]*=([0-9a-f]{16})\.(\d+)/
  * `mayStore` false: nothing is read or written, the id lasts as long as the page.
  */
 export function createVisitor(
-  { cookies, clock, page, randomBytes }: Ports,
+  { cookies, clock, page, randomBytes, transport }: Ports,
   mayStore: () => boolean,
-  options: Pick<TrackerOptions, 'cookieDomain'>,
+  options: TrackerOptions,
 ): Visitor {
   let id = ''
   const write = (value: string, seconds: number): void =>
@@ -40,15 +40,16 @@ export function createVisitor(
     identify() {
       if (id) return [id, 0]
       const now = Math.floor(clock.now() / 1000)
-      const known = mayStore() && KNOWN.exec(cookies.read())
-      const created = known ? +known[2]! : now
-      id = known ? known[1]! : randomVisitorId(randomBytes)
-      if (mayStore()) write(`${id}.${created}`, created + LIFETIME_SECONDS - now)
-      return [id, known ? 0 : 1]
+      const [, found, created = now] = (mayStore() && KNOWN.exec(cookies.read())) || []
+      id = found || randomVisitorId(randomBytes)
+      if (mayStore()) write(`${id}.${created}`, +created + LIFETIME_SECONDS - now)
+      return [id, found ? 0 : 1]
     },
     forget() {
       id = ''
       write('', 0)
+      // No script can erase it. Beacons bring cookies along.
+      if (options.serverCookie) transport.beacon(`${options.endpoint}/forget`, '')
     },
   }
 }

@@ -119,8 +119,8 @@ export function fakePage(over: Partial<Ports['page']> = {}): FakePage {
         resolution: '1280x800',
         cookiesEnabled: true,
         automated: false,
-        globalPrivacyControl: false,
-        doNotTrack: false,
+        gpcSignal: false,
+        dntSignal: false,
         on(name, handler) {
           const listeners = handlers.get(name) ?? new Set()
           handlers.set(name, listeners)
@@ -133,7 +133,7 @@ export function fakePage(over: Partial<Ports['page']> = {}): FakePage {
         online: () => page.online,
         subscribe: listener => [subscribe(moments)(listener)],
       },
-      navigation: { subscribe: subscribe(navigations) },
+      navigationPort: { subscribe: subscribe(navigations) },
       cookies: {
         read: () => [...page.cookies].map(([name, value]) => `${name}=${value}`).join('; '),
         write(cookie) {
@@ -143,13 +143,13 @@ export function fakePage(over: Partial<Ports['page']> = {}): FakePage {
         },
       },
       storage: {
-        keys: () => [...page.stored.keys()],
-        get: key => page.stored.get(key),
-        set: (key, value) => !!page.stored.set(key, value),
-        remove: key => page.stored.delete(key),
+        names: () => [...page.stored.keys()],
+        peek: key => page.stored.get(key),
+        keep: (key, value) => !!page.stored.set(key, value),
+        drop: key => page.stored.delete(key),
       },
       transport: {
-        request(url, body) {
+        attempt(url, body = '') {
           page.sent.push({ by: 'fetch', url, body })
           return page.answer ? Promise.resolve(page.answer) : new Promise(() => {})
         },

@@ -62,7 +62,7 @@ function fakeWindow(page: FakePage, api: boolean): History {
   } as unknown as History
   vi.stubGlobal('window', Object.assign(window, api ? { navigation } : {}))
   vi.stubGlobal('history', history)
-  page.ports.navigation = browserNavigation
+  page.ports.navigationPort = browserNavigation
   return history
 }
 

@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import manifest from '../package.json' with { type: 'json' }
@@ -23,6 +25,44 @@ describe.skipIf(!existsSync(new URL('../dist/index.js', import.meta.url)))('The 
     },
     60_000,
   )
+
+  it('works in an empty project: modules, types and the script, without any other package', () => {
+    const project = mkdtempSync(join(tmpdir(), 'headwater-sdk-'))
+    const inProject = (command: string, ...args: string[]): string =>
+      execFileSync(command, args, { cwd: project, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+    try {
+      const parts = Object.keys(manifest.exports).filter(part => !/[*]|json$/.test(part))
+      const imports = parts
+        .map((part, i) => `import * as part${i} from '${part.replace('.', manifest.name)}'`)
+        .join('\n')
+      const used = parts.map((_part, i) => `part${i}`).join(', ')
+      const code = `${imports}\nexport const parts: object[] = [${used}]\npart0.createTracker({ endpoint: 'https://collect.example' }).event('c', 'a')\n`
+      writeFileSync(join(project, 'package.json'), '{"private":true,"type":"module"}')
+      writeFileSync(join(project, 'use.ts'), code)
+      const [packed] = JSON.parse(
+        execFileSync('npm', ['pack', '--json', '--pack-destination', project], { cwd: folder, encoding: 'utf8' }),
+      ) as [{ filename: string; files: { path: string }[] }]
+      expect(packed.files.map(({ path }) => path).filter(path => /esm|tsbuildinfo|src\//.test(path))).toEqual([])
+      inProject('npm', 'install', '--offline', '--no-audit', '--no-fund', packed.filename)
+      const strict = [
+        '--strict',
+        '--noEmit',
+        '--module',
+        'nodenext',
+        '--target',
+        'es2022',
+        '--lib',
+        'es2022,dom,dom.iterable',
+      ]
+      inProject(tool('tsc'), ...strict, '--types', '', 'use.ts')
+      writeFileSync(join(project, 'use.mjs'), code.replace(': object[]', ''))
+      inProject(process.execPath, 'use.mjs')
+      inProject(process.execPath, '--check', join('node_modules', manifest.name, 'dist/headwater.js'))
+      expect(inProject('npm', 'ls', '--all', '--parseable').trim().split('\n')).toHaveLength(2)
+    } finally {
+      rmSync(project, { recursive: true })
+    }
+  }, 90_000)
 
   it('can be imported where there is no page, every part of it', async () => {
     for (const entry of Object.values(manifest.exports))

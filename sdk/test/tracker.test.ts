@@ -241,6 +241,59 @@ describe('Leaving the page', () => {
   })
 })
 
+describe('What is left with the browser in case the page dies', () => {
+  const left = (page: FakePage): string[] => page.left.map(({ url, body }) => url + body)
+
+  it('is what is not acknowledged, and is taken back when it is', async () => {
+    const page = fakePage()
+    page.answer = undefined
+    const tracker = start(page, { autoPageview: false })
+    tracker.event('c', 'a', 'one')
+    await page.pass(1)
+    expect(left(page).join()).toContain('e_n=one')
+    page.answer = { status: 204, retryAfterMs: 0 }
+    tracker.event('c', 'a', 'two')
+    await page.pass(1_000)
+    expect(left(page).join()).not.toContain('e_n=two')
+  })
+
+  it('is left at once a few times, then for many changes together, none of them later than 50 ms', async () => {
+    const page = fakePage()
+    let times = 0
+    const { leave } = page.ports.transport
+    page.ports.transport.leave = (url, body) => {
+      if (!url) times++
+      leave(url, body)
+    }
+    const tracker = start(page, { autoPageview: false })
+    await page.pass(1_000)
+    for (let i = 0; i < 100; i++) {
+      tracker.event('c', 'a', `n${i}.`)
+      await page.pass(5)
+      if (i === 2) expect(times).toBe(3)
+    }
+    expect(times).toBeLessThan(5 + 500 / 50 + 5)
+    page.answer = undefined
+    tracker.event('c', 'a', 'last')
+    await page.pass(50)
+    expect(left(page).join()).toContain('e_n=last')
+  })
+
+  it('is right when the page is hidden, and does not wait for ever when the clock jumps', async () => {
+    const page = fakePage()
+    page.answer = undefined
+    const tracker = start(page, { autoPageview: false })
+    for (let i = 0; i < 20; i++) tracker.event('c', 'a', `n${i}.`)
+    page.fire('hide')
+    expect(left(page)).toEqual([])
+    page.jump(-86_400_000)
+    page.takesBeacon = () => false
+    tracker.event('c', 'a', 'later')
+    await page.pass(50)
+    expect(left(page).join()).toContain('e_n=later')
+  })
+})
+
 describe('A failed request', () => {
   it.each([
     [503, true],
@@ -379,10 +432,10 @@ describe('Identity and consent', () => {
   })
 
   it.each([
-    [{ globalPrivacyControl: true }, {}, true],
-    [{ doNotTrack: true }, {}, false],
-    [{ doNotTrack: true }, { dnt: 'cookieless' }, true],
-    [{ globalPrivacyControl: true }, { gpc: 'ignore' }, false],
+    [{ gpcSignal: true }, {}, true],
+    [{ dntSignal: true }, {}, false],
+    [{ dntSignal: true }, { dnt: 'cookieless' }, true],
+    [{ gpcSignal: true }, { gpc: 'ignore' }, false],
     [{}, { cookieless: true }, true],
   ] as const)('with %j and %j is cookieless: %s', async (signals, options, cookieless) => {
     const page = fakePage(signals)
@@ -395,10 +448,31 @@ describe('Identity and consent', () => {
   })
 
   it('does nothing at all where a signal says so', async () => {
-    const page = fakePage({ globalPrivacyControl: true })
+    const page = fakePage({ gpcSignal: true })
     start(page, { gpc: 'off' }).event('c', 'a')
     await page.pass(5000)
     expect([page.sent.length, page.cookies.size]).toEqual([0, 0])
+  })
+
+  it.each([
+    ['asked for', { serverCookie: true }, {}, '1'],
+    ['not asked for', {}, {}, undefined],
+    ['asked for without storage', { serverCookie: true, cookieless: true }, {}, undefined],
+    ['asked for against a signal', { serverCookie: true }, { gpcSignal: true }, undefined],
+  ] as const)("the collector's cookie, %s", async (_name, options, signals, asks) => {
+    const page = fakePage(signals)
+    start(page, { ...options, consent: 'pending' }).consent('granted')
+    await page.pass(1000)
+    expect(page.events()[0]!.params.hw_ck).toBe(asks)
+  })
+
+  it("takes the collector's cookie back when consent is denied, where there may be one", () => {
+    for (const serverCookie of [true, false]) {
+      const page = fakePage()
+      start(page, { serverCookie, autoPageview: false }).consent('denied')
+      const asked = serverCookie ? [{ by: 'beacon', url: 'https://collect.example/forget', body: '' }] : []
+      expect(page.sent).toEqual(asked)
+    }
   })
 
   it('says who signed in, and no longer after signing out', async () => {

@@ -12,6 +12,7 @@ async function start(): Promise<Engine> {
   return {
     name: 'chromium',
     version: browser.version(),
+    closingLoses: false,
     newVisitor: async () => chromiumVisitor(await browser.newContext({ viewport: { width: 1280, height: 800 } })),
     close,
   }

@@ -45,6 +45,7 @@ async function start(executablePath: string | undefined): Promise<Engine> {
   return {
     name: 'firefox',
     version: await browser.version(),
+    closingLoses: true,
     async newVisitor() {
       const context = await browser.createBrowserContext()
       return { newPage: () => newPage(context), close: () => context.close() }

@@ -19,6 +19,8 @@ export interface ExitCase {
   nameChars?: number
   /** Page views of one exit that must arrive; undefined when history may restore the page, which is one more. */
   views?: number
+  /** The exit is a tab that is closed. In an engine whose `closingLoses` the browser itself may lose what is reported. */
+  closes?: boolean
   /** The page reports and leaves by itself as soon as its tracker has started. */
   bounces?: boolean
   /** Reports (`report` is the expression that does), leaves and closes the page. */
@@ -30,6 +32,7 @@ export interface ExitSetting {
   /** An address of the same site with the tracker, which is no exit. */
   another: string
   visitor: EngineVisitor
+  engine: Engine
 }
 
 export interface ExitCount {
@@ -59,12 +62,17 @@ export interface ExitRun {
   /** The tracker as a script tag loads it. */
   script: string
   exits: number
+  /** How long the visitor who has come back waits for what is missing. Default 30 s, for busy machines. */
+  patienceMs?: number
   /** How the collector would read a request's events. */
   read(request: Collector['received'][number]): ExitEvent[]
 }
 
 /** Does one case `exits` times with one visitor, lets the visitor come back at the end, and compares. */
-export async function countExits(one: ExitCase, { engine, script, exits, read }: ExitRun): Promise<ExitCount> {
+export async function countExits(
+  one: ExitCase,
+  { engine, script, exits, read, patienceMs = 30_000 }: ExitRun,
+): Promise<ExitCount> {
   const [collector, site] = await Promise.all([startCollector(), startCollector()])
   const tracker = `${collector.origin}/tracker.js`
   collector.files.set('/tracker.js', { type: 'text/javascript', body: script })
@@ -73,7 +81,7 @@ export async function countExits(one: ExitCase, { engine, script, exits, read }:
   site.files.set('/page', { type: 'text/html', body: html(tracker, one.sabotage ?? '') })
   collector.behaviour.latencyMs = one.latencyMs ?? 0
   const visitor = await engine.newVisitor()
-  const setting: ExitSetting = { collector, another: `${site.origin}/page?another`, visitor }
+  const setting: ExitSetting = { collector, another: `${site.origin}/page?another`, visitor, engine }
   const names: string[] = []
   const addresses: string[] = []
 
@@ -99,7 +107,7 @@ export async function countExits(one: ExitCase, { engine, script, exits, read }:
     if (early > 0) {
       const page = await visitor.newPage()
       await page.goto(setting.another)
-      await settled(() => missing() === 0, 8_000)
+      await settled(() => missing() === 0, patienceMs)
     }
 
     const lost = missing()
@@ -157,6 +165,21 @@ export function exitCases(latenciesMs: readonly number[]): ExitCase[] {
   return [...ways, ...TROUBLES.map(one => ({ ...one, trouble: true }))]
 }
 
+/**
+ * No tracker at all, as the control: what a page reports goes out by `sendBeacon`, one by one, when the page is hidden. What
+ * is lost of it is the browser's loss.
+ */
+export const bareBeacons = `
+const { origin } = new URL(document.currentScript.src)
+const send = query => navigator.sendBeacon(origin + '/5', query + '&hw_id=' + crypto.randomUUID() + '&url=' + encodeURIComponent(location.href))
+const names = []
+const handOver = () => names.splice(0).forEach(name => send('e_n=' + name))
+window.headwater = { event: (category, action, name) => names.push(name) }
+document.addEventListener('visibilitychange', () => document.hidden && handOver())
+addEventListener('pagehide', handOver)
+send('action_name=page')
+`
+
 /** The page dies without a word: how much had left it by then. Only for engines whose pages can `crash`. */
 export const rendererCrash: ExitCase = {
   name: 'renderer crash',
@@ -184,6 +207,15 @@ async function byClosing(page: EnginePage, report: string): Promise<void> {
   await page.close()
 }
 
+/** Closes a page whose exit is another one: in a browser that loses what closed tabs report, it is left first. */
+async function closeAfterwards(page: EnginePage, { engine }: ExitSetting): Promise<void> {
+  if (engine.closingLoses) {
+    await page.evaluate(`void setTimeout(() => { location.href = '/elsewhere' })`)
+    await elsewhere(page)
+  }
+  await page.close()
+}
+
 /** A first attempt has failed and its copy is in storage. */
 const copied = (page: EnginePage): Promise<void> =>
   settled(() => page.evaluate<boolean>('localStorage.length > 0'), 5_000)
@@ -204,20 +236,20 @@ const WAYS: readonly ExitCase[] = [
   {
     name: 'reload',
     views: 2,
-    async leave(page, report) {
+    async leave(page, report, setting) {
       await page.evaluate(report)
       await page.reload()
-      await page.close()
+      await closeAfterwards(page, setting)
     },
   },
-  { name: 'close tab', views: 1, leave: byClosing },
+  { name: 'close tab', views: 1, closes: true, leave: byClosing },
   {
     name: 'back, forward',
-    async leave(page, report) {
+    async leave(page, report, setting) {
       await page.evaluate(report)
       await page.back()
       await page.forward()
-      await page.close()
+      await closeAfterwards(page, setting)
     },
   },
   {
@@ -234,21 +266,16 @@ const WAYS: readonly ExitCase[] = [
 /** 40 events of 4 KB are more than twice what a browser takes over from a page that ends. */
 const TOO_MUCH = { views: 1, latencyMs: 200, events: 40, nameChars: 4_000 }
 
-/**
- * Apart from the other troubles, because Firefox now and then (1 of 8 exits, BiDi's close) ends the page's process before it
- * has taken over so much: then nothing of it has left the page, and no storage is written any more.
- */
-export const overQuotaClosing: ExitCase = {
-  ...TOO_MUCH,
-  name: 'over quota, close tab',
-  trouble: true,
-  async leave(page, report, setting) {
-    await byClosing(page, report)
-    await comeBack(setting)
-  },
-}
-
 const TROUBLES: readonly ExitCase[] = [
+  {
+    ...TOO_MUCH,
+    name: 'over quota, close tab',
+    closes: true,
+    async leave(page, report, setting) {
+      await byClosing(page, report)
+      await comeBack(setting)
+    },
+  },
   {
     ...TOO_MUCH,
     name: 'over quota, link click',
@@ -298,9 +325,9 @@ const TROUBLES: readonly ExitCase[] = [
     name: 'clock jumps',
     views: 1,
     sabotage: 'const jump = ms => { const real = Date.now; Date.now = () => real.call(Date) + ms }',
-    async leave(page, report) {
+    async leave(page, report, setting) {
       await page.evaluate(`(jump(-172_800_000), ${report}, jump(345_600_000))`)
-      await page.close()
+      await closeAfterwards(page, setting)
     },
   },
 ]

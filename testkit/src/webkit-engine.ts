@@ -50,6 +50,7 @@ async function start(): Promise<Engine> {
   return {
     name: 'webkit',
     version: first.version,
+    closingLoses: false,
     async newVisitor() {
       const next = spare ?? (await visitor()).visitor
       spare = undefined

@@ -684,6 +684,122 @@ export function testFront({ frontEnd, takesHttp10, takesPipelining, takesRawByte
       })
     })
 
+    describe('the visitor in a cookie of the gateway', () => {
+      const known = '00000000000000aa'
+      const created = 1_700_000_000
+      const visitor = '0123456789abcdef'
+      const asking = `/5?e_c=a&_id=${visitor}&_idn=1&hw_ck=1`
+      const ours = 'Origin: https://www.shop.example'
+      const cookie = `Cookie: theme=dark; _hw_id=${known}.${created}; x=1`
+      let kept: StartedGateway
+      let already = 0
+      const ask = async (bytes: string): Promise<{ answer: RawAnswer; requests: string[] }> => {
+        already = kept.lines().length
+        const [answer] = await rawHttp(kept.port, bytes)
+        const requests = kept
+          .lines()
+          .slice(already)
+          .map(line => line.split('"')[1] as string)
+        return { answer: answer as RawAnswer, requests }
+      }
+      beforeAll(async () => {
+        const sites = [{ id: 1, hosts: ['shop.example', '*.shop.example'] }]
+        kept = await startedGateway({ frontEnd, sites, identity: { serverCookie: true } })
+      })
+      afterAll(() => kept?.stop())
+
+      it('is set from the id of an event that asks for it, out of reach of scripts, and readable to that page only', async () => {
+        const { answer, requests } = await ask(get(asking, ours))
+        expect(answer.status).toBe(204)
+        expect(answer.headers).toMatchObject({
+          'access-control-allow-origin': 'https://www.shop.example',
+          'access-control-allow-credentials': 'true',
+          vary: 'Origin',
+          'cache-control': 'no-store',
+        })
+        expect(answer.headers['set-cookie']).toMatch(
+          new RegExp(`^_hw_id=${visitor}\\.\\d{10}; Max-Age=33955200; Path=/; Secure; HttpOnly; SameSite=Lax$`),
+        )
+        expect(requests).toEqual([`GET ${asking} HTTP/1.1`])
+      })
+
+      it('counts before the id that the page has, and is not set again', async () => {
+        const { answer, requests } = await ask(get(asking, ours, cookie))
+        expect(answer.headers['set-cookie']).toBeUndefined()
+        expect(requests).toEqual([`GET /5?e_c=a&_id=${known}&_idn=0&hw_ck=1 HTTP/1.1`])
+      })
+
+      it('counts for each event of a bulk that asks for it, also in the URL, and for no other', async () => {
+        const body = JSON.stringify({
+          requests: [`?e_c=a&_id=${visitor}&hw_ck=1`, `?e_c=b&_id=${visitor}`, `?e_c=c&_id=${visitor}&hw_ck=1`],
+        })
+        const { requests } = await ask(post(`/5?_id=${visitor}`, body, ours, cookie))
+        const ids = (request: string | undefined): string[] => request?.match(/_id=[0-9a-f]+/g) ?? []
+        expect(new Set(ids(requests[0]))).toEqual(new Set([`_id=${known}`]))
+        expect(new Set(ids(requests[1]))).toEqual(new Set([`_id=${visitor}`]))
+        expect(new Set(ids(requests[2]))).toEqual(new Set([`_id=${known}`]))
+        const first = await ask(post(`/5?_id=${visitor}`, body, ours))
+        expect(first.answer.headers['set-cookie']).toContain(`_hw_id=${visitor}.`)
+      })
+
+      it.each([
+        ['that does not ask', get(`/5?e_c=a&_id=${visitor}`, ours, cookie), 'https://www.shop.example'],
+        ['of a page elsewhere', get(asking, 'Origin: https://shop.example.evil.test', cookie), '*'],
+        ['whose page says nothing of itself', get(asking, cookie), '*'],
+        ['of no origin at all', get(asking, 'Origin: null', cookie), '*'],
+      ])('is neither set nor read for an event %s', async (_name, bytes, origin) => {
+        const { answer, requests } = await ask(bytes)
+        expect(answer.status).toBe(204)
+        expect(answer.headers['access-control-allow-origin']).toBe(origin)
+        expect(answer.headers['set-cookie']).toBeUndefined()
+        expect(requests[0] ?? visitor).toContain(visitor)
+      })
+
+      it("is set for pages of the gateway's own origin, which send no Origin with GET", async () => {
+        const { answer } = await ask(get(asking, 'Referer: https://shop.example/a'))
+        expect(answer.headers['set-cookie']).toContain(`_hw_id=${visitor}.`)
+        expect(answer.headers['access-control-allow-origin']).toBe('*')
+      })
+
+      it('is not taken over when it is no id', async () => {
+        for (const bad of ['_hw_id=x.1', `_hw_id=${known}`, `not_hw_id=${known}.${created}`]) {
+          const { answer, requests } = await ask(get(asking, ours, `Cookie: ${bad}`))
+          expect(answer.headers['set-cookie']).toContain(`_hw_id=${visitor}.`)
+          expect(requests).toEqual([`GET ${asking} HTTP/1.1`])
+        }
+      })
+
+      it('ends when the page asks for it, and that is no event', async () => {
+        const { answer, requests } = await ask(get('/forget', ours, cookie))
+        expect(answer.status).toBe(204)
+        expect(answer.headers['access-control-allow-credentials']).toBe('true')
+        expect(answer.headers['set-cookie']).toBe('_hw_id=; Max-Age=0; Path=/; Secure; HttpOnly; SameSite=Lax')
+        expect(requests).toEqual([])
+        const elsewhere = await ask(get('/forget', 'Origin: https://evil.test', cookie))
+        expect(elsewhere.answer.headers['set-cookie']).toBeUndefined()
+      })
+
+      it('lets the page read what is refused, too', async () => {
+        const { answer } = await ask('DELETE /5 HTTP/1.1\r\nHost: x\r\nOrigin: https://shop.example\r\n\r\n')
+        expect(answer.status).toBe(405)
+        expect(answer.headers['access-control-allow-origin']).toBe('https://shop.example')
+      })
+
+      it('is not there unless it is wanted', async () => {
+        const answer = await send(get(asking, ours, cookie))
+        expect(answer.headers['access-control-allow-origin']).toBe('*')
+        expect(answer.headers['set-cookie']).toBeUndefined()
+        expect(newLines()[0]).toContain(asking)
+        expect((await send(get('/forget', ours))).status).toBe(404)
+      })
+
+      it('does not begin without the hosts of a site', async () => {
+        await expect(startedGateway({ frontEnd, identity: { serverCookie: true } })).rejects.toMatchObject({
+          code: 'OPTIONS_INVALID',
+        })
+      })
+    })
+
     describe('the end', () => {
       it('answers what was received, refuses what comes later, and leaves a whole log', async () => {
         const other = await startedGateway({ frontEnd })

@@ -1,11 +1,12 @@
 import type { Lifecycle } from '../ports.ts'
 import { listen } from './listen.ts'
 
-const visible = (): boolean => document.visibilityState === 'visible'
+const visible = (): boolean => !document.hidden
 
 /**
  * Never `unload` or `beforeunload`: they keep a page out of the back/forward cache. `pagehide` and `pageshow` are
- * window's, `visibilitychange` and `freeze` document's. A prerendered page is hidden until its activation, which
+ * window's, `visibilitychange` is document's; `freeze` only comes to pages that are hidden, from which every event leaves at
+ * once. A prerendered page is hidden until its activation, which
  * `prerenderingchange` tells (https://developer.chrome.com/docs/web-platform/prerender-pages).
  */
 export const browserLifecycle: Lifecycle = {
@@ -14,7 +15,7 @@ export const browserLifecycle: Lifecycle = {
   subscribe(listener) {
     const turn = (): void => listener(visible() ? 'show' : 'hide')
     return [
-      ...['visibilitychange', 'prerenderingchange', 'freeze'].map(name => listen(document, name, turn)),
+      ...['visibilitychange', 'prerenderingchange'].map(name => listen(document, name, turn)),
       // Comes before the document calls itself hidden.
       listen(window, 'pagehide', () => listener('hide')),
       listen(window, 'pageshow', event => (event as PageTransitionEvent).persisted && listener('restore')),

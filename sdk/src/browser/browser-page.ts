@@ -3,16 +3,15 @@ import { listen } from './listen.ts'
 
 /** Read once where it does not change. */
 export function browserPage(): Page {
-  const { cookieEnabled, webdriver, doNotTrack } = navigator
   return {
     url: () => location.href,
     title: () => document.title,
     referrer: document.referrer,
     resolution: `${screen.width}x${screen.height}`,
-    cookiesEnabled: cookieEnabled,
-    automated: webdriver,
-    globalPrivacyControl: !!(navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl,
-    doNotTrack: doNotTrack === '1',
+    cookiesEnabled: navigator.cookieEnabled,
+    automated: navigator.webdriver,
+    gpcSignal: !!(navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl,
+    dntSignal: navigator.doNotTrack === '1',
     on: (name, handler) => listen(window, name, event => handler(event as unknown as PageEvent)),
   }
 }

@@ -12,7 +12,7 @@ export function browserPorts(): Ports {
     clock: browserClock,
     page: browserPage(),
     lifecycle: browserLifecycle,
-    navigation: browserNavigation,
+    navigationPort: browserNavigation,
     cookies: browserCookies,
     storage: browserStorage,
     transport: browserTransport,

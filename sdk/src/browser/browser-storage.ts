@@ -9,15 +9,13 @@ function attempt<T>(work: () => T): T | undefined {
   }
 }
 
+/** By properties, which is shorter than the methods and the same for our keys, that no method is named like. */
 export const browserStorage: KeyValueStore = {
-  keys: () => attempt(() => Object.keys(localStorage)) ?? [],
-  get: key => attempt(() => localStorage.getItem(key)),
-  set: (key, value) =>
-    !!attempt(() => {
-      localStorage.setItem(key, value)
-      return true
-    }),
-  remove: key => attempt(() => localStorage.removeItem(key)),
+  names: () => attempt(() => Object.keys(localStorage)) ?? [],
+  peek: key => attempt(() => localStorage[key]),
+  // What is kept is never the empty text.
+  keep: (key, value) => !!attempt(() => (localStorage[key] = value)),
+  drop: key => attempt(() => delete localStorage[key]),
 }
 
 export const browserCookies: CookieJar = {

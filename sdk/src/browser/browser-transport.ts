@@ -7,20 +7,21 @@ declare const fetchLater: typeof fetch
 /** Takes back what was left with the browser. */
 let left: AbortController | undefined
 
-const how = (body: string): RequestInit => ({
+/** With the collector's cookie only where an event asks for it: in encoded text there is no other `=`. */
+const how = (url: string, body: string): RequestInit => ({
   ...(body && { method: 'POST', body }),
-  credentials: 'omit',
+  credentials: /hw_ck=/.test(url + body) ? 'include' : 'omit',
 })
 
 /**
- * No header of our own and text bodies only, so the browser never asks first (CORS preflight). No cookies of the
- * collector's domain. `Retry-After` is readable when the collector exposes it (`Access-Control-Expose-Headers`).
+ * No header of our own and text bodies only, so the browser never asks first (CORS preflight). `Retry-After` is readable when
+ * the collector exposes it (`Access-Control-Expose-Headers`).
  */
 export const browserTransport: Transport = {
-  async request(url, body): Promise<Answer> {
+  async attempt(url, body): Promise<Answer> {
     try {
       const { status, headers } = await fetch(url, {
-        ...how(body),
+        ...how(url, body),
         keepalive: true,
         signal: AbortSignal.timeout?.(TIMEOUT_MS),
       })
@@ -41,7 +42,7 @@ export const browserTransport: Transport = {
   // https://wicg.github.io/pending-beacon/
   leave(url, body = '') {
     try {
-      if (url) fetchLater(url, { ...how(body), signal: left!.signal })
+      if (url) fetchLater(url, { ...how(url, body), signal: left!.signal })
       else {
         left?.abort()
         left = new AbortController()

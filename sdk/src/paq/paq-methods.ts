@@ -1,4 +1,5 @@
 import type { TrackedParams } from '../build-query.ts'
+import { decoded } from '../decoded.ts'
 import type { TrackerOptions } from '../options.ts'
 import type { PluginHost, Watch } from '../plugin.ts'
 import { productParams } from '../plugins/ecommerce.ts'
@@ -35,15 +36,6 @@ const TRACKS = {
 /** Matomo remembers consent for 30 years when the page does not say how long. */
 const CONSENT_HOURS = 30 * 365 * 24
 const HEARTBEAT_SECONDS = 15
-
-/** Matomo decodes addresses as far as they can be. */
-function decoded(text: unknown): string {
-  try {
-    return decodeURIComponent(`${text}`)
-  } catch {
-    return `${text}`
-  }
-}
 
 /** What a page passes as a list: an array, or a text like `pdf|zip`. */
 const list = (given: string | readonly string[]): string[] => [given].flat().join('|').split('|')
@@ -201,7 +193,7 @@ export function paqMethods(
       remember('cookie_consent', 0)
     },
     setDoNotTrack(given) {
-      if (given && page.doNotTrack) tracker.consent('denied')
+      if (given && page.dntSignal) tracker.consent('denied')
     },
     getVisitorId: () => (host.mayStore() ? host.visitor.identify()[0] : ''),
   }
@@ -233,6 +225,7 @@ export function paqMethods(
       const { CustomUrl = params.url, ReferrerUrl, UserId } = state
       params.url = new URL(`${CustomUrl}`, page.url()).href
       params.urlref = ReferrerUrl ?? (viaPaq ? page.referrer : params.urlref)
+      // As Matomo does.
       if (viaPaq)
         for (const name of ['url', 'urlref', 'link', 'download']) if (params[name]) params[name] = decoded(params[name])
       const all: TrackedParams = {

@@ -16,7 +16,7 @@ const FIRST =
 export function takeOverPaq(
   queue: PaqQueue,
   methods: PaqMethods,
-  warn: (...what: unknown[]) => void,
+  warn: (what: unknown, detail?: unknown) => void,
   guest: boolean,
 ): () => void {
   const told: unknown[] = []

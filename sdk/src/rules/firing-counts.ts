@@ -27,7 +27,7 @@ export function firingCounts({ ports: { storage, clock }, mayStore }: PluginHost
   const touch = (): Record<string, number> => {
     try {
       // Another tab may have written meanwhile.
-      if (mayStore()) kept = JSON.parse(storage.get(KEY)!) ?? kept
+      if (mayStore()) kept = JSON.parse(storage.peek(KEY)!) ?? kept
     } catch {}
     const now = clock.now()
     const [at, counts] = kept ?? [now, {}]
@@ -36,7 +36,7 @@ export function firingCounts({ ports: { storage, clock }, mayStore }: PluginHost
     return counts
   }
   const save = (): void => {
-    if (mayStore()) storage.set(KEY, JSON.stringify(kept))
+    if (mayStore()) storage.keep(KEY, JSON.stringify(kept))
   }
 
   return {

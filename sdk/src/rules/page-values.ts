@@ -1,3 +1,4 @@
+import { decoded } from '../decoded.ts'
 import type { PageElement, PageEvent, Ports } from '../ports.ts'
 
 const MAX_TEXT_CHARS = 200
@@ -60,14 +61,6 @@ const text = (value: unknown): string | undefined => (value === undefined || val
 export function fillTemplate(template: unknown, value: (name: string) => string | undefined): string | undefined {
   if (template === undefined) return undefined
   return `${template}`.replace(/\{\{\s*([^{}]*?)\s*\}\}/g, (_all, name: string) => value(name) ?? '')
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
 }
 
 /** Not `innerText`, which costs a layout. */

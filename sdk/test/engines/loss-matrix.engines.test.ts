@@ -1,6 +1,8 @@
 import {
+  bareBeacons,
   countExits,
   type Engine,
+  type ExitCase,
   type ExitCount,
   type ExitEvent,
   engines,
@@ -15,10 +17,9 @@ import { trackerScript } from './engine-suite.ts'
 
 /** Three exits for each case in the quickest driver, one in the others; `npm run bench -- sdk-loss` does a thousand. */
 const EXITS = { chromium: 3, firefox: 1, webkit: 1 }
+/** So many that a browser that loses half of them loses one at least. */
+const CLOSED_TABS = 4
 const LATENCIES_MS = { chromium: [0, 200, 1_000], firefox: [200], webkit: [200] }
-// Firefox is counted by the bench only. On a busy machine single exits there miss an event, and it is not decided whether
-// the driver ends the page's process too early or the tracker is at fault: a suite that fails by chance shows neither.
-const counted = engines().filter(({ name }) => name !== 'firefox')
 
 const read = (request: ReceivedRequest): ExitEvent[] =>
   eventsIn(request).map(({ params }) => ({
@@ -32,25 +33,61 @@ const read = (request: ReceivedRequest): ExitEvent[] =>
 const retry = { count: 2, condition: /timed out|Protocol error|has been closed/ }
 
 // Each case has a visitor and a collector of its own.
-for (const { name, missing, start } of counted)
+for (const { name, missing, start } of engines())
   describe.skipIf(!serviceOrSkip(name, !missing, missing))(
     `When pages end in ${name}`,
-    { concurrent: true, retry },
+    // Firefox's driver takes one page after the other.
+    { concurrent: name !== 'firefox', retry },
     () => {
       let engine: Engine
       beforeAll(async () => {
         engine = await start()
       })
       afterAll(() => engine?.close())
-      const count = (one: ReturnType<typeof exitCases>[0]): Promise<ExitCount> =>
+      const count = (one: ExitCase): Promise<ExitCount> =>
         countExits(one, { engine, script: trackerScript(), exits: EXITS[name], read })
+      /** Nothing comes later without a tracker: little patience. */
+      const countBare = (one: ExitCase): Promise<ExitCount> =>
+        countExits(one, { engine, script: bareBeacons, exits: CLOSED_TABS, read, patienceMs: 1_000 })
+      const cases = exitCases(LATENCIES_MS[name])
+      /** Those in which the browser keeps what it was given. */
+      const safe = cases.filter(({ closes }) => name !== 'firefox' || !closes)
 
-      it.each(exitCases(LATENCIES_MS[name]))(
-        'nothing is lost and nothing is doubled: $name',
-        async one => {
-          expect(await count(one)).toMatchObject({ lost: 0, doubled: 0 })
+      // One at a time what is too much for the browser. With twenty other cases beside it in one overloaded Chromium, closed tabs
+      // over quota missed 2 to 36 of 123 events in several runs, also when waited for a minute; alone 0 in 12 tabs. Why is open.
+      for (const one of safe)
+        (one.events ? it.sequential : it)(
+          `nothing is lost and nothing is doubled: ${one.name}`,
+          async () => {
+            expect(await count(one)).toMatchObject({ lost: 0, doubled: 0 })
+          },
+          90_000,
+        )
+
+      // Why: `closingLoses` in testkit. The control shows that it is so: when it loses nothing any more, this exception must go.
+      it.runIf(name === 'firefox')(
+        'a closed tab loses no more than one without a tracker does, and nothing is doubled',
+        async () => {
+          for (const one of cases.filter(({ closes }) => closes)) {
+            const control = await countBare(one)
+            const ours = await countExits(one, {
+              engine,
+              script: trackerScript(),
+              exits: CLOSED_TABS,
+              read,
+              patienceMs: 8_000,
+            })
+            console.info(
+              `${one.name}: lost ${ours.lost} of ${ours.reported}, without a tracker ${control.lost} of ${control.reported}`,
+            )
+            expect(ours.doubled).toBe(0)
+            expect(ours.lost).toBeLessThanOrEqual(control.lost)
+            if (one.events) expect(control.lost).toBeGreaterThan(0)
+          }
+          const link = cases.find(({ name: way }) => way.startsWith('link click')) as ExitCase
+          expect((await countBare(link)).lost).toBe(0)
         },
-        60_000,
+        180_000,
       )
 
       // Firefox's content processes and WebKit's cannot be killed one by one from outside.

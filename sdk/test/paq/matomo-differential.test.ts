@@ -2,40 +2,9 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { PaqCall } from '../../src/paq/paq-call.ts'
 import type { PageElement } from '../../src/ports.ts'
 import { fakePage } from '../fake-ports.ts'
-import { paramsOf } from '../received-events.ts'
+import { comparable, matomoEvents, names } from './matomo-events.ts'
 import captured from './matomo-requests.json' with { type: 'json' }
 import { type PaqPage, paqPage } from './paq-page.ts'
-
-/** Parameters that differ, and why. Nothing else may. */
-const DIFFERENT: Record<string, string> = {
-  r: 'a random number against caches; ours have hw_id',
-  h: 'the time of day',
-  m: 'the time of day',
-  s: 'the time of day',
-  _id: 'random; and never empty, because the visitor is the key of the log, also without cookies (then for a page load)',
-  pv_id: 'random; both have it or both do not',
-  send_image: 'Matomo asks for a picture with GET; ours never needs one',
-  consent: 'ours has it on what happens after consent was given, not on what was held until then',
-  uadata: 'client hints, empty but in Chromium; the log has the user agent',
-  ...Object.fromEntries(
-    ['pdf', 'qt', 'realp', 'wma', 'fla', 'java', 'ag'].map(name => [
-      name,
-      'browser plugins of old; only good for fingerprints',
-    ]),
-  ),
-  ...Object.fromEntries(
-    ['pf_net', 'pf_srv', 'pf_tfr', 'pf_dm1', 'pf_dm2', 'pf_onl'].map(name => [
-      name,
-      'timings; the vitals plugin has better',
-    ]),
-  ),
-  ...Object.fromEntries(
-    ['_ref', '_refts', '_rcn', '_rck'].map(name => [
-      name,
-      'attribution is asked of the log: url and urlref have the source',
-    ]),
-  ),
-}
 
 const element = (attributes: Record<string, string>, more: Partial<PageElement> = {}): PageElement => ({
   getAttribute: name => attributes[name] ?? null,
@@ -64,22 +33,6 @@ const also: Record<string, (page: PaqPage) => void | Promise<void>> = {
     page.emit('error', { message: 'Uncaught Error: boom "x"', filename: '', lineno: 1, colno: 32 }),
 }
 const before: Record<string, PaqCall[]> = { 'heartbeat ping': [['enableHeartBeatTimer', 1]] }
-
-const names = [...new Set(captured.requests.map(({ name }) => name))]
-
-/** The captured events of a sequence; the same one sent twice (by POST and GET) once. */
-function matomoEvents(name: string): Record<string, string>[] {
-  const events = captured.requests
-    .filter(request => request.name === name)
-    .flatMap(({ target, body }) => {
-      const bulk = body.startsWith('{') ? (JSON.parse(body) as { requests: string[] }).requests : undefined
-      return (bulk ?? [target.split('?')[1] ?? body]).map(query => paramsOf(query.replace(/^\?/, '')))
-    })
-  return [...new Map(events.map(event => [event.r, event])).values()]
-}
-
-const compared = (params: Record<string, string>): Record<string, string> =>
-  Object.fromEntries(Object.entries(params).filter(([name]) => !(name in DIFFERENT) && !name.startsWith('hw_')))
 
 afterEach(() => {
   vi.restoreAllMocks()
@@ -112,15 +65,7 @@ describe('What _paq sends is what matomo.js sends:', () => {
     await page.pass(3_000)
     const events = page.events().map(({ params }) => params)
     const theirs = matomoEvents(name)
-    const sorted = (list: Record<string, string>[]): string[] =>
-      list
-        .map(compared)
-        .map(params => JSON.stringify(Object.entries(params).sort()))
-        .sort()
-    // `_idn` and `cdo` aside, which go by order and time.
-    const plain = (list: Record<string, string>[]): Record<string, string>[] =>
-      list.map(({ cdo: _, hw_try: __, ...rest }) => rest)
-    expect(sorted(plain(events))).toEqual(sorted(plain(theirs)))
+    expect(comparable(events)).toEqual(comparable(theirs))
     expect(events.filter(params => params.pv_id)).toHaveLength(theirs.filter(params => params.pv_id).length)
     for (const params of events) expect(params._id).toMatch(/^[0-9a-f]{16}$/)
   })

@@ -1,11 +1,13 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { PaqCall } from '../../src/paq/paq-call.ts'
 import { fakePage } from '../fake-ports.ts'
+import { comparable, matomoEvents } from './matomo-events.ts'
 import { paqPage } from './paq-page.ts'
 
 /** What is used of the client. */
 interface Client {
   trackPageView(params?: object): void
+  pushInstruction(name: string, ...args: unknown[]): unknown
   trackEvent(params: object): void
   trackSiteSearch(params: object): void
   trackLink(params: object): void
@@ -54,5 +56,61 @@ describe.skipIf(!MatomoTracker)(`The published client ${name}`, () => {
       { idgoal: '0', revenue: '0', ec_items: '[]' },
     ])
     expect(paq.warned).toEqual([])
+  })
+
+  it.each<[sequence: string, report: (client: Client) => void]>([
+    ['page view', client => client.trackPageView()],
+    [
+      'event',
+      client => client.trackEvent({ category: 'buttonClick', action: 'Clicked', name: '고면할당하기', value: 3.5 }),
+    ],
+    ['event without name', client => client.trackEvent({ category: 'buttonClick', action: 'Clicked' })],
+    [
+      'page view then events',
+      client => {
+        client.trackPageView()
+        client.trackEvent({ category: 'a', action: 'b' })
+        client.trackEvent({ category: 'a', action: 'c', name: 'n' })
+      },
+    ],
+    ['site search', client => client.trackSiteSearch({ keyword: '운동화', category: 'shoes', count: 12 })],
+    [
+      'link and download',
+      client => {
+        client.trackLink({ href: 'http://other.example/x?y=1', linkType: 'link' })
+        client.trackLink({ href: 'http://shop.example/f.zip', linkType: 'download' })
+      },
+    ],
+    [
+      'user id and dimensions',
+      client => {
+        client.pushInstruction('setUserId', 'member 123456')
+        client.trackPageView({
+          customDimensions: [
+            { id: 1, value: '금' },
+            { id: 2, value: 'a&b=c' },
+          ],
+        })
+        client.trackEvent({ category: 'a', action: 'b' })
+      },
+    ],
+  ])('sends through us what matomo.js sends: %s', async (sequence, report) => {
+    const page = fakePage({ referrer: 'http://search.example/?q=%ED%95%9C%EA%B8%80' })
+    page.url = 'http://shop.example/page/a?utm_campaign=%EA%B0%80%EC%9D%84&pk_kwd=k%26w&q=a%26b#frag'
+    page.title = '상품 "A" & B'
+    const document = {
+      title: page.title,
+      hasFocus: () => true,
+      createElement: () => ({}),
+      getElementsByTagName: () => [],
+    }
+    vi.stubGlobal('document', document)
+    vi.stubGlobal('window', { document, location: { href: page.url } })
+    const client = new MatomoTracker!({ urlBase: 'http://collect.example', siteId: 7, linkTracking: false })
+    report(client)
+    const { warned } = paqPage((window as unknown as { _paq: PaqCall[] })._paq, { page })
+    await page.pass(3_000)
+    expect(comparable(page.events().map(({ params }) => params))).toEqual(comparable(matomoEvents(sequence)))
+    expect(warned).toEqual([])
   })
 })

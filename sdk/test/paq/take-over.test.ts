@@ -119,7 +119,7 @@ describe('Consent in _paq', () => {
   })
 
   it('stores no cookie after disableCookies, and sends no user id against Global Privacy Control', async () => {
-    const page = fakePage({ globalPrivacyControl: true })
+    const page = fakePage({ gpcSignal: true })
     paqPage([...setup, ['disableCookies'], ['setUserId', 'u'], ['trackPageView']], { page })
     await page.pass(1000)
     expect(page.cookies.size).toBe(0)
@@ -127,7 +127,7 @@ describe('Consent in _paq', () => {
   })
 
   it('obeys setDoNotTrack', async () => {
-    const page = fakePage({ doNotTrack: true })
+    const page = fakePage({ dntSignal: true })
     paqPage([...setup, ['setDoNotTrack', true], ['trackPageView']], { page })
     await page.pass(1000)
     expect(page.sent).toEqual([])
