@@ -430,8 +430,11 @@ export function archiveSink(options: ArchiveSinkOptions): ArchiveSink {
       // lost its last records and was written on has new records at positions that the files have passed already.
       let position = committed ?? archived?.position ?? oldest
       if (position < oldest) {
-        log.error({ table, partition, position, oldest }, 'Records were deleted before they were archived')
-        position = oldest
+        // The commit may have been lost with what it said. What is in no file either is gone: the reader passes over it and counts.
+        position = Math.max(position, archived?.position ?? 0)
+        if (position < oldest)
+          log.error({ table, partition, position, oldest }, 'Records were deleted before they were archived')
+        else position = oldest
       } else if (position > end) {
         // The log lost its last records, in a power cut say, and they are written anew: the order key knows which of them
         // are archived. Reading all again is the only way that loses none.
