@@ -2,7 +2,7 @@ import { type Admin, Kafka, logLevel } from 'kafkajs'
 
 /** Looks at a cluster from outside, as an operator's tool does. */
 export interface KafkaProgress {
-  /** Records of a topic, all partitions together. */
+  /** Records of a topic, all partitions together; 0 while nobody can tell. */
   records(topic: string): Promise<number>
   /** Records of a topic behind what the group has committed, all partitions together; Infinity while nobody can tell. */
   unread(group: string, topic: string): Promise<number>
@@ -16,10 +16,12 @@ export async function kafkaProgress(bootstrap: readonly string[]): Promise<Kafka
   await admin.connect()
   return {
     async records(topic) {
-      return (await admin.fetchTopicOffsets(topic)).reduce((sum, { high, low }) => sum + Number(high) - Number(low), 0)
+      const ends = await admin.fetchTopicOffsets(topic).catch(() => [])
+      return ends.reduce((sum, { high, low }) => sum + Number(high) - Number(low), 0)
     },
     async unread(group, topic) {
-      const ends = await admin.fetchTopicOffsets(topic)
+      const ends = await admin.fetchTopicOffsets(topic).catch(() => undefined)
+      if (ends === undefined) return Number.POSITIVE_INFINITY
       // A coordinator that is loading, or was somewhere else until now.
       const found = await admin.fetchOffsets({ groupId: group, topics: [topic] }).then(
         ([first]) => first,

@@ -5,6 +5,7 @@ import type { KafkaMetrics } from '../metrics.ts'
 import type { PartitionId } from '../ports.ts'
 import type { KafkaConnection } from './kafka-connection.ts'
 import { kafkaError, kafkaErrorType } from './kafka-error.ts'
+import { onePartition } from './one-partition.ts'
 
 export interface CheckedProducerOptions {
   kafka: KafkaConnection
@@ -55,7 +56,7 @@ export class CheckedProducer {
         acks: -1,
         timeout: Math.round(kafka.requestTimeoutMs * 0.75),
         compression: CompressionTypes.GZIP,
-        messages,
+        messages: onePartition(partition, messages),
       })
       checkResult(result, topic, partition)
     } catch (error) {

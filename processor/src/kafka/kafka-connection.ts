@@ -13,6 +13,7 @@ import {
   type SASLOptions,
 } from 'kafkajs'
 import type { Logger } from 'pino'
+import { useGzipCodec } from './gzip-codec.ts'
 import { kafkaError } from './kafka-error.ts'
 
 /** How to reach a cluster. */
@@ -68,6 +69,7 @@ export class KafkaConnection {
       ...(ssl !== undefined && { ssl: typeof ssl === 'boolean' ? ssl : tlsOptions(ssl) }),
       ...(sasl !== undefined && { sasl: sasl as SASLOptions }),
     }
+    useGzipCodec()
     this.#kafka = new Kafka(config)
     this.#patient = new Kafka({ ...config, retry: CONSUMER_RETRY })
   }
