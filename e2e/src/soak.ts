@@ -1,27 +1,45 @@
 import { parseArgs } from 'node:util'
+import { faultRound } from './distributed/fault-round.ts'
+import { FAULTS } from './distributed/faults.ts'
+import { startServices } from './distributed/services.ts'
 import { killRound } from './kill-rounds.ts'
-import { isClean } from './round-result.ts'
+import { isClean, type RoundResult } from './round-result.ts'
+import { seededRandom } from './seeded-random.ts'
 
-// `npm run soak -- --rounds 20`: kill rounds until something breaks; prints a line a round, ends with 1 at the first fault.
+// `npm run soak -- --rounds 20`: kill rounds, all of them, a line each; ends with 1 when one was broken. With `--distributed`
+// a round is every fault of the distributed mode once, in an order of its own, over real Kafka, Redis, MariaDB and HDFS.
 const { values } = parseArgs({
   options: {
+    distributed: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '20' },
     kills: { type: 'string', default: '5' },
     seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
   },
 })
 const first = Number(values.seed)
-let broken = 0
-for (let round = 0; round < Number(values.rounds); round++) {
-  const result = await killRound(first + round, Number(values.kills))
-  const { lost, twice, invented, wrongCounters, ...figures } = result
-  console.log(
-    `round ${round + 1}/${values.rounds} ${isClean(result) ? 'ok' : 'BROKEN'} ${JSON.stringify(figures)} ` +
-      `lost ${lost.length}, twice ${twice.length}, invented ${invented.length}, wrong counters ${wrongCounters.length}`,
-  )
-  for (const sentence of wrongCounters) console.log(`  ${sentence}`)
-  for (const id of [...lost, ...twice, ...invented].slice(0, 10)) console.log(`  ${id}`)
-  if (!isClean(result)) broken++
+const rounds = Number(values.rounds)
+const services = values.distributed ? await startServices() : undefined
+
+function run(seed: number): Promise<RoundResult> {
+  if (services === undefined) return killRound(seed, Number(values.kills))
+  return faultRound(services, seededRandom(seed).shuffled(FAULTS), seed, sentence => console.log(`  ${sentence}`))
 }
-console.log(`${Number(values.rounds) - broken} passed, ${broken} failed`)
+
+let broken = 0
+try {
+  for (let round = 0; round < rounds; round++) {
+    const result = await run(first + round)
+    const { lost, twice, invented, wrongCounters, ...figures } = result
+    console.log(
+      `round ${round + 1}/${rounds} ${isClean(result) ? 'ok' : 'BROKEN'} ${JSON.stringify(figures)} ` +
+        `lost ${lost.length}, twice ${twice.length}, invented ${invented.length}, wrong counters ${wrongCounters.length}`,
+    )
+    for (const sentence of wrongCounters) console.log(`  ${sentence}`)
+    for (const id of [...lost, ...twice, ...invented].slice(0, 10)) console.log(`  ${id}`)
+    if (!isClean(result)) broken++
+  }
+} finally {
+  await services?.stop()
+}
+console.log(`${rounds - broken} passed, ${broken} failed`)
 process.exitCode = broken === 0 ? 0 : 1
