@@ -85,4 +85,6 @@ export async function ship({ config }: LoadedConfig, options: ShipOptions): Prom
     config.drainMs,
     log,
   )
+  // A client that kafkajs could not end, after the death of a broker say, would keep the process alive.
+  process.exit()
 }

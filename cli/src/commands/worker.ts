@@ -14,4 +14,6 @@ export async function worker({ config }: LoadedConfig, names: readonly string[])
   const log = processLog(config.log.level)
   const running = await startWorker(config, new Set(names as Stage[]), log)
   await runUntilSignal(running, config.drainMs, log)
+  // A client that kafkajs could not end, after the death of a broker say, would keep the process alive.
+  process.exit()
 }
