@@ -13,7 +13,9 @@ const QUESTION_MARK = 0x3f
  *     \A([^ ]{0,64})(?:[^"]*"[^"]*?[?&]_id=([0-9a-f]{16}))?
  */
 export function visitorKey(line: ByteString): ByteString {
-  const open = line.indexOf('"')
+  const space = line.indexOf(' ')
+  const wordEnd = Math.min(space < 0 ? line.length : space, MAX_ADDRESS_BYTES)
+  const open = line.indexOf('"', wordEnd)
   if (open >= 0) {
     const close = line.indexOf('"', open + 1)
     const end = close < 0 ? line.length : close
@@ -25,8 +27,7 @@ export function visitorKey(line: ByteString): ByteString {
         return line.slice(value, value + VISITOR_DIGITS)
     }
   }
-  const space = line.indexOf(' ')
-  return line.slice(0, Math.min(space < 0 ? line.length : space, MAX_ADDRESS_BYTES))
+  return line.slice(0, wordEnd)
 }
 
 function isVisitor(line: ByteString, from: number): boolean {
