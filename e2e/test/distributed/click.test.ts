@@ -141,7 +141,7 @@ describe.skipIf(!isThere)('through NGINX, Fluentd, Kafka, three workers, Redis a
       }
     })()
     for (let i = 0; i < lines; i++) {
-      const id = `fresh${i}`.padEnd(22, '0')
+      const id = `fresh-${i}-`.padEnd(22, 'x')
       const line =
         `203.0.113.7 - - [22/Nov/2026:10:00:00 +0000] "GET /matomo.php?idsite=1&rec=1&_id=0123456789abcdef&hw_id=${id} HTTP/1.1" ` +
         `204 0 "-" "test" "-" ${i.toString(16).padStart(32, '0')} ${(Date.now() / 1000).toFixed(3)} "-"\n`
