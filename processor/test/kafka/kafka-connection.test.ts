@@ -80,7 +80,7 @@ describe.skipIf(!serviceOrSkip('kafka', findKafka(), KAFKA_MISSING))('a connecti
   test('a certificate that nobody vouches for is for a person', async () => {
     const refused = secured({}, true)
     await expect(refused).rejects.toMatchObject({ code: 'KAFKA_TLS_REFUSED', retryable: false })
-    await expect(refused).rejects.toThrow(/correct `kafka\.ssl`/)
+    await expect(refused).rejects.toThrow(/correct `kafka\.tls`/)
   })
 
   test('brokers that do not answer may answer later', async () => {
