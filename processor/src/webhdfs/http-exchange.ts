@@ -13,7 +13,7 @@ export interface HttpExchange {
   idleMs: number
   /** Longest time of the whole, ms. */
   totalMs: number
-  /** Longest answer. */
+  /** Longest answer; a refusal (status 400 and above) may have 64 KiB in any case. */
   maxBytes: number
   /** Authorities to trust for HTTPS instead of Node's own list, PEM. */
   ca?: string | undefined
@@ -29,6 +29,9 @@ export interface HttpAnswer {
   headers: IncomingHttpHeaders
   body: Buffer
 }
+
+/** A DataNode puts its stack trace into the refusal to read six bytes. */
+const MAX_REFUSAL_BYTES = 64 * 1024
 
 /** No answer, or only a part of one. */
 export class HttpFault extends Error {
@@ -96,9 +99,10 @@ export function exchange(options: HttpExchange): Promise<HttpAnswer> {
     })
     request.on('response', response => {
       answered = true
-      readWhole(response, maxBytes).then(
+      const status = response.statusCode ?? 0
+      readWhole(response, status >= 400 ? Math.max(maxBytes, MAX_REFUSAL_BYTES) : maxBytes).then(
         content => {
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: content })
+          resolve({ status, headers: response.headers, body: content })
           end()
         },
         (error: NodeJS.ErrnoException) => fail(error.code ?? 'ERROR', error.message, error),

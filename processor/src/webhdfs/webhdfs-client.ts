@@ -48,6 +48,11 @@ export interface HdfsChecksum {
 const TRIES = 3
 const MAX_LISTING_BYTES = 64 * 1024 * 1024
 const MAX_ANSWER_BYTES = 64 * 1024
+/**
+ * What a DataNode says when its own connection to the NameNode broke: the first call that passes through it after a restart of
+ * the NameNode fails so, the next one has a new connection.
+ */
+const LOST_ITS_NAMENODE = ['EOFException', 'SocketException', 'ConnectException'] as const
 const NO_DATA_NODE = /Failed to find datanode/
 
 /**
@@ -180,7 +185,8 @@ export class WebHdfsClient {
 
   /**
    * The two steps: the NameNode names a DataNode, and that one does it. A DataNode that cannot be reached is left out of the
-   * next try; the NameNode goes on naming a dead one for ten minutes. With a body there is no next try once one was reached.
+   * next try; the NameNode goes on naming a dead one for ten minutes. With a body there is no next try once one was reached;
+   * without, there is also one after a DataNode that had lost the NameNode.
    */
   async #atDataNode(
     call: NameNodeCall,
@@ -209,6 +215,7 @@ export class WebHdfsClient {
         if (refusal !== undefined) throw refusal
         return { ...answer, host: url.host }
       } catch (error) {
+        if (body === undefined && attempt < TRIES && isRefusal(error, ...LOST_ITS_NAMENODE)) continue
         if (!(error instanceof HttpFault) || error.code === 'TOO_LONG') throw error
         if (attempt === TRIES || (body !== undefined && error.sent)) throw error
         fault = error

@@ -99,6 +99,8 @@ export function testFileStore({ make, raceRounds = 1_000 }: FileStoreSuite): voi
       await files.publish(await upload('0123456789'), 'g/x')
       expect(Buffer.from(await files.read('g/x', 2, 5)).toString()).toBe('234')
       expect(Buffer.from(await files.read('g/x', 8, 20)).toString()).toBe('89')
+      expect(Buffer.from(await files.read('g/x', 10, 12)).toString()).toBe('')
+      expect(Buffer.from(await files.read('g/x', 20, 22)).toString()).toBe('')
     })
 
     it('replaces a small file whole', async () => {
