@@ -1,7 +1,6 @@
 import { mirrorArchive } from '@headwater/processor'
 import { type Config, isDistributed } from './config.ts'
 import type { DataFolder } from './data-folder.ts'
-import { archiveFilesOf } from './distributed-parts.ts'
 import { processLog } from './process-log.ts'
 import { progressLine } from './progress-line.ts'
 
@@ -16,6 +15,7 @@ export function isArchiveRemote(config: Config): boolean {
  */
 export async function copyArchive(config: Config, folder: DataFolder): Promise<void> {
   if (!isArchiveRemote(config)) return
+  const { archiveFilesOf } = await import('./distributed-parts.ts')
   const progress = progressLine(process.stderr, 'files')
   try {
     await mirrorArchive({

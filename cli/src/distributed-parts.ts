@@ -1,16 +1,15 @@
+import { type FileStore, localFileStore } from '@headwater/processor'
 import {
   connectMariadb,
   connectRedis,
-  type FileStore,
   KafkaConnection,
-  localFileStore,
   type Mariadb,
   type RedisConnection,
   type TopicNames,
   topicNames,
   type WebHdfsFileStore,
   webhdfsFileStore,
-} from '@headwater/processor'
+} from '@headwater/processor/distributed'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import type { DataFolder } from './data-folder.ts'

@@ -1,4 +1,4 @@
-import { redisStatsReader } from '@headwater/processor'
+import { redisStatsReader } from '@headwater/processor/distributed'
 import type { Config } from './config.ts'
 import { dataFolder } from './data-folder.ts'
 import { mariadbOf, requiredRedis, topicsOf } from './distributed-parts.ts'

@@ -1,24 +1,14 @@
 import { Command, CommanderError, Option } from 'commander'
-import { checkConfig, printConfig } from './commands/config.ts'
-import { migrateDatabase } from './commands/db.ts'
-import { type DemoCommandOptions, demo } from './commands/demo.ts'
-import { doctor } from './commands/doctor.ts'
-import { type ForgetCommandOptions, forgetRows } from './commands/forget.ts'
-import { gateway } from './commands/gateway.ts'
-import { importFiles } from './commands/import.ts'
-import { query } from './commands/query.ts'
-import { type ReplayCommandOptions, replay } from './commands/replay.ts'
-import { type ShipOptions, ship } from './commands/ship.ts'
-import { start } from './commands/start.ts'
-import { stats } from './commands/stats.ts'
-import { rebuild } from './commands/stats-rebuild.ts'
-import { topics } from './commands/topics.ts'
-import { worker } from './commands/worker.ts'
+import type { DemoCommandOptions } from './commands/demo.ts'
+import type { ForgetCommandOptions } from './commands/forget.ts'
+import type { ReplayCommandOptions } from './commands/replay.ts'
+import type { ShipOptions } from './commands/ship.ts'
 import { type LoadedConfig, loadConfig } from './load-config.ts'
 import { durationOption, timeOption, wholeNumberOption } from './option-values.ts'
 import { version } from './version.ts'
 
-// The table of contents of the command line. A command gets the checked configuration and its own options.
+// The table of contents of the command line. A command gets the checked configuration and its own options. Each is loaded when it
+// is called: DuckDB, Kafka's and MariaDB's clients are not for `headwater --version` to wait for.
 
 interface CommonOptions {
   config?: string
@@ -52,7 +42,7 @@ Examples:
   $ headwater start --data-dir /var/lib/headwater --set gateway.port=80
   $ HEADWATER_SCENARIOS_FILE=my.json headwater start`,
   )
-  .action(async (options: CommonOptions) => start(load(options)))
+  .action(async (options: CommonOptions) => (await import('./commands/start.ts')).start(load(options)))
 
 const statistics = command('stats', 'show every scenario: ratio, totals, last minute, last event')
   .option('--json', 'print an array of objects, one a scenario')
@@ -65,7 +55,9 @@ Examples:
   $ headwater stats --json | jq '.[].success_ratio'
   $ headwater stats rebuild                         when the counters were lost or damaged: count the archive again`,
   )
-  .action(async (options: CommonOptions & { json?: boolean; allVersions?: boolean }) => stats(load(options), options))
+  .action(async (options: CommonOptions & { json?: boolean; allVersions?: boolean }) =>
+    (await import('./commands/stats.ts')).stats(load(options), options),
+  )
 common(statistics.command('rebuild').description('count the archive again; the server must not run meanwhile'))
   .addHelpText(
     'after',
@@ -75,7 +67,9 @@ Examples:
   $ headwater stats rebuild --data-dir /var/lib/headwater`,
   )
   // "stats" takes the options that it has, too, wherever they stand.
-  .action(async (_: CommonOptions, subcommand: Command) => rebuild(load(subcommand.optsWithGlobals())))
+  .action(async (_: CommonOptions, subcommand: Command) =>
+    (await import('./commands/stats-rebuild.ts')).rebuild(load(subcommand.optsWithGlobals())),
+  )
 
 command('query', 'run SQL (DuckDB) over the archive: views event_log and scenario_log')
   .argument('<sql>', 'one SELECT')
@@ -91,7 +85,7 @@ Examples:
   $ headwater query --csv "DESCRIBE event_log"`,
   )
   .action(async (sql: string, options: CommonOptions & { json?: boolean; csv?: boolean; timeout: number }) =>
-    query(load(options), sql, options),
+    (await import('./commands/query.ts')).query(load(options), sql, options),
   )
 
 command('replay', 'judge the past by scenarios: the archive, or log files; live counters stay as they are')
@@ -125,7 +119,7 @@ Examples:
   $ headwater replay --as pageviews --host https://shop.example /var/log/nginx/access.log*`,
   )
   .action(async (files: string[], options: CommonOptions & ReplayCommandOptions) =>
-    replay(load(options), files, options),
+    (await import('./commands/replay.ts')).replay(load(options), files, options),
   )
 
 command('demo', 'simulate visitors: against a running gateway, or into a log file')
@@ -169,7 +163,9 @@ Examples:
   $ headwater demo --lines 1000000 --out demo.log --start 2026-11-01 --span 30d
   $ headwater demo --lines 1000 --out - --seed 1 | head`,
   )
-  .action(async (options: CommonOptions & DemoCommandOptions) => demo(load(options), options))
+  .action(async (options: CommonOptions & DemoCommandOptions) =>
+    (await import('./commands/demo.ts')).demo(load(options), options),
+  )
 
 command('doctor', 'look at everything and say what is wrong and what to do; exit status 1 if something is')
   .option('--archive', 'read the whole archive, too, and compare the counters with its rows')
@@ -183,7 +179,7 @@ Examples:
   $ headwater doctor --json | jq '.[] | select(.verdict != "ok")'`,
   )
   .action(async (options: CommonOptions & { json?: boolean; archive?: boolean }) =>
-    doctor(() => load(options), options),
+    (await import('./commands/doctor.ts')).doctor(() => load(options), options),
   )
 
 command('forget', 'remove a visitor or a member from the archive, and prove it; the server may run meanwhile')
@@ -202,7 +198,9 @@ Examples:
 
 docs/guide/privacy.md says what access logs hold besides, and for how long.`,
   )
-  .action(async (options: CommonOptions & ForgetCommandOptions) => forgetRows(load(options), options))
+  .action(async (options: CommonOptions & ForgetCommandOptions) =>
+    (await import('./commands/forget.ts')).forgetRows(load(options), options),
+  )
 
 command('gateway', 'take beacons into the access log, and nothing else: an edge host of the distributed mode')
   .addHelpText(
@@ -212,7 +210,7 @@ Examples:
   $ headwater gateway --data-dir /var/lib/headwater          then headwater ship, or Fluentd, takes the log to Kafka
   $ headwater gateway --set gateway.port=80 --set metrics.port=9465`,
   )
-  .action(async (options: CommonOptions) => gateway(load(options)))
+  .action(async (options: CommonOptions) => (await import('./commands/gateway.ts')).gateway(load(options)))
 
 command('ship', 'send the access log to Kafka, as Fluentd would: at least once, repeats are dropped by id')
   .option('--file <path>', 'access log of NGINX or a gateway elsewhere (default: log/access.log in the data folder)')
@@ -224,7 +222,9 @@ Examples:
   $ headwater ship --set kafka.brokers=kafka1:9092,kafka2:9092
   $ headwater ship --file /var/log/nginx/access.log --data-dir /var/lib/headwater-ship`,
   )
-  .action(async (options: CommonOptions & ShipOptions) => ship(load(options), options))
+  .action(async (options: CommonOptions & ShipOptions) =>
+    (await import('./commands/ship.ts')).ship(load(options), options),
+  )
 
 command('worker', 'run stages of the distributed mode; start as many as you like')
   .argument('[stage...]', 'filter, stats or archive; several run in one process')
@@ -238,7 +238,10 @@ Examples:
   $ headwater worker --stages filter,stats,archive --set metrics.port=0`,
   )
   .action(async (stages: string[], options: CommonOptions & { stages?: string }) =>
-    worker(load(options), [...stages, ...(options.stages ?? '').split(',').filter(stage => stage !== '')]),
+    (await import('./commands/worker.ts')).worker(load(options), [
+      ...stages,
+      ...(options.stages ?? '').split(',').filter(stage => stage !== ''),
+    ]),
   )
 
 command('topics', 'make the Kafka topics that are missing, and say which differ from what is needed')
@@ -252,7 +255,9 @@ Examples:
   $ headwater topics --set topics.partitions=12 --set topics.replication=3
   $ headwater topics --check`,
   )
-  .action(async (options: CommonOptions & { check?: boolean; json?: boolean }) => topics(load(options), options))
+  .action(async (options: CommonOptions & { check?: boolean; json?: boolean }) =>
+    (await import('./commands/topics.ts')).topics(load(options), options),
+  )
 
 const db = program.command('db').description('the MariaDB tables of scenarios and members')
 common(db.command('migrate').description('make the tables, or bring them to what this version needs; may run again'))
@@ -262,7 +267,7 @@ common(db.command('migrate').description('make the tables, or bring them to what
 Examples:
   $ HEADWATER_MARIADB_PASSWORD=… headwater db migrate --set mariadb.host=db.internal`,
   )
-  .action(async (options: CommonOptions) => migrateDatabase(load(options)))
+  .action(async (options: CommonOptions) => (await import('./commands/db.ts')).migrateDatabase(load(options)))
 
 command('import', 'take scenarios and members from their files into MariaDB')
   .option('--dry-run', 'say what would be done, change nothing')
@@ -273,7 +278,9 @@ Examples:
   $ headwater import --dry-run
   $ headwater import --set scenarios.file=scenarios.json --set members.file=members.csv`,
   )
-  .action(async (options: CommonOptions & { dryRun?: boolean }) => importFiles(load(options), options))
+  .action(async (options: CommonOptions & { dryRun?: boolean }) =>
+    (await import('./commands/import.ts')).importFiles(load(options), options),
+  )
 
 const config = program.command('config').description('check or print the configuration')
 common(config.command('check').description('say everything that is wrong with the configuration; exit status 1 if so'))
@@ -281,7 +288,7 @@ common(config.command('check').description('say everything that is wrong with th
     'after',
     '\nExamples:\n  $ headwater config check\n  $ headwater config check --config /etc/headwater.yaml',
   )
-  .action((options: CommonOptions) => checkConfig(load(options)))
+  .action(async (options: CommonOptions) => (await import('./commands/config.ts')).checkConfig(load(options)))
 common(config.command('print').description('print the configuration in force, as YAML'))
   .option('--json', 'as JSON')
   .option('--origins', 'say behind each line where the value came from')
@@ -289,7 +296,9 @@ common(config.command('print').description('print the configuration in force, as
     'after',
     '\nExamples:\n  $ headwater config print > headwater.yaml\n  $ headwater config print --origins',
   )
-  .action((options: CommonOptions & { json?: boolean; origins?: boolean }) => printConfig(load(options), options))
+  .action(async (options: CommonOptions & { json?: boolean; origins?: boolean }) =>
+    (await import('./commands/config.ts')).printConfig(load(options), options),
+  )
 
 await run()
 

@@ -1,4 +1,5 @@
-import { rebuildStats, redisStatsStore } from '@headwater/processor'
+import { rebuildStats } from '@headwater/processor'
+import { redisStatsStore } from '@headwater/processor/distributed'
 import type { Config } from './config.ts'
 import { copyArchive } from './copy-archive.ts'
 import { dataFolder } from './data-folder.ts'

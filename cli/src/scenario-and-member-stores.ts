@@ -1,16 +1,13 @@
 import { join } from 'node:path'
+import { fileMemberStore, jsonScenarioStore, type MemberStore, type ScenarioStore } from '@headwater/processor'
 import {
   cachedMemberStore,
   cachedScenarioStore,
-  fileMemberStore,
-  jsonScenarioStore,
   type Mariadb,
-  type MemberStore,
   mariadbMemberStore,
   mariadbScenarioStore,
   type RedisConnection,
-  type ScenarioStore,
-} from '@headwater/processor'
+} from '@headwater/processor/distributed'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import type { DataFolder } from './data-folder.ts'

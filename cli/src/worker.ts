@@ -4,22 +4,24 @@ import { join } from 'node:path'
 import { startHealth } from '@headwater/gateway'
 import {
   archiveSink,
-  checkSchema,
-  checkTopics,
   createProcessorMetrics,
   DeadLetterBudget,
   filterStage,
+  type LogName,
+  partitionHasFiles,
+  type ReaderHealth,
+  statsSink,
+} from '@headwater/processor'
+import {
+  checkSchema,
+  checkTopics,
   kafkaLineSource,
   kafkaLogReader,
   kafkaLogWriter,
-  type LogName,
-  partitionHasFiles,
   publishSuccessRatios,
-  type ReaderHealth,
   redisStatsReader,
   redisStatsStore,
-  statsSink,
-} from '@headwater/processor'
+} from '@headwater/processor/distributed'
 import type { Logger } from 'pino'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import type { Config } from './config.ts'

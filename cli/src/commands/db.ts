@@ -1,4 +1,4 @@
-import { migrate } from '@headwater/processor'
+import { migrate } from '@headwater/processor/distributed'
 import { requiredMariadb } from '../distributed-parts.ts'
 import type { LoadedConfig } from '../load-config.ts'
 

@@ -57,7 +57,7 @@ export async function diagnose(load: () => LoadedConfig, readArchive: boolean): 
   const found: Diagnosis[] = [
     { check: 'configuration', ...ok(`${origins.size} settings given, the others by default: data in ${folder.root}.`) },
   ]
-  for (const { name, run } of checksFor(config)) {
+  for (const { name, run } of await checksFor(config)) {
     const findings = await run(patient).catch((error: Error) => [
       // An error with a code is a sentence; anything else is a defect of ours, or of the disk.
       fail(error.message, 'code' in error ? 'Mend what the message names, then look again.' : 'Please report this.'),

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { importEmbedded } from '@headwater/processor'
+import { importEmbedded } from '@headwater/processor/distributed'
 import { dataFolder } from '../data-folder.ts'
 import { redisOf, requiredMariadb } from '../distributed-parts.ts'
 import type { LoadedConfig } from '../load-config.ts'

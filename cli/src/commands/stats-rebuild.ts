@@ -17,11 +17,10 @@ import { dataFolder, makeFolders } from '../data-folder.ts'
 import { lockFolder } from '../folder-lock.ts'
 import type { LoadedConfig } from '../load-config.ts'
 import { progressLine } from '../progress-line.ts'
-import { rebuildDistributed } from '../rebuild-distributed.ts'
 
 /** `headwater stats rebuild`: counters anew from the archive, while nothing else works in the folder. */
 export async function rebuild({ config }: LoadedConfig): Promise<void> {
-  if (isDistributed(config)) return rebuildDistributed(config)
+  if (isDistributed(config)) return (await import('../rebuild-distributed.ts')).rebuildDistributed(config)
   const folder = dataFolder(config.dataDir)
   if (!existsSync(folder.state) && !existsSync(folder.archive)) {
     console.error(`There is nothing to count: ${folder.root} is not a data folder of Headwater.`)

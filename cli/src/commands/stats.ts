@@ -5,7 +5,6 @@ import Table from 'cli-table3'
 import { pino } from 'pino'
 import { isDistributed } from '../config.ts'
 import { type DataFolder, dataFolder } from '../data-folder.ts'
-import { distributedStats } from '../distributed-stats.ts'
 import { exampleFile } from '../example-files.ts'
 import { folderHolder } from '../folder-lock.ts'
 import type { LoadedConfig } from '../load-config.ts'
@@ -21,7 +20,7 @@ export interface StatsOptions {
 export async function stats(loaded: LoadedConfig, options: StatsOptions): Promise<void> {
   const folder = dataFolder(loaded.config.dataDir)
   const { rows, faults } = isDistributed(loaded.config)
-    ? await distributedStats(loaded.config)
+    ? await (await import('../distributed-stats.ts')).distributedStats(loaded.config)
     : ((await liveStats(folder, loaded)) ?? (await storedStats(folder, loaded)))
   const chosen = options.allVersions === true ? rows : rows.filter(row => row.present)
   if (options.json === true) {

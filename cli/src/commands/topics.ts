@@ -1,4 +1,4 @@
-import { createTopics, lookAtTopics, type TopicReport } from '@headwater/processor'
+import { createTopics, lookAtTopics, type TopicReport } from '@headwater/processor/distributed'
 import Table from 'cli-table3'
 import { kafkaOf, topicsOf } from '../distributed-parts.ts'
 import type { LoadedConfig } from '../load-config.ts'

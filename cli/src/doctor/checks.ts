@@ -1,7 +1,6 @@
 import { type Config, isDistributed } from '../config.ts'
 import { archiveCheck } from './archive-check.ts'
 import type { Check } from './check.ts'
-import { hdfsCheck, lagCheck, mariadbCheck, redisCheck, topicsCheck } from './distributed-checks.ts'
 import { lockCheck, spaceCheck, writeCheck } from './folder-checks.ts'
 import { memberCheck, scenarioCheck } from './judgement-checks.ts'
 import { portCheck } from './port-checks.ts'
@@ -28,7 +27,7 @@ const EMBEDDED: readonly Check[] = [
 ]
 
 /** … in the distributed mode: this host, then the parts that all hosts share. */
-const DISTRIBUTED: readonly Check[] = [
+const DISTRIBUTED_HOST: readonly Check[] = [
   nodeCheck,
   uwsCheck,
   clockCheck,
@@ -36,13 +35,10 @@ const DISTRIBUTED: readonly Check[] = [
   spaceCheck,
   lockCheck,
   tlsCheck,
-  topicsCheck,
-  lagCheck,
-  redisCheck,
-  mariadbCheck,
-  hdfsCheck,
 ]
 
-export function checksFor(config: Config): readonly Check[] {
-  return isDistributed(config) ? DISTRIBUTED : EMBEDDED
+export async function checksFor(config: Config): Promise<readonly Check[]> {
+  if (!isDistributed(config)) return EMBEDDED
+  const { SHARED } = await import('./distributed-checks.ts')
+  return [...DISTRIBUTED_HOST, ...SHARED]
 }

@@ -1,4 +1,4 @@
-import { checkRedis, checkSchema, lookAtTopics } from '@headwater/processor'
+import { checkRedis, checkSchema, lookAtTopics } from '@headwater/processor/distributed'
 import { pino } from 'pino'
 import { archiveFilesOf, groupOf, kafkaOf, mariadbOf, redisOf, topicsOf } from '../distributed-parts.ts'
 import { type Check, type Finding, fail, ok, warn } from './check.ts'
@@ -7,7 +7,7 @@ import { type Check, type Finding, fail, ok, warn } from './check.ts'
 
 const silent = pino({ level: 'silent' })
 
-export const topicsCheck: Check = {
+const topicsCheck: Check = {
   name: 'kafka',
   async run({ config }): Promise<Finding[]> {
     const kafka = kafkaOf(config, silent)
@@ -32,7 +32,7 @@ export const topicsCheck: Check = {
   },
 }
 
-export const lagCheck: Check = {
+const lagCheck: Check = {
   name: 'lag',
   async run({ config }): Promise<Finding[]> {
     const kafka = kafkaOf(config, silent)
@@ -77,7 +77,7 @@ export const lagCheck: Check = {
   },
 }
 
-export const redisCheck: Check = {
+const redisCheck: Check = {
   name: 'redis',
   async run({ config }): Promise<Finding[]> {
     const redis = redisOf(config, silent)
@@ -95,7 +95,7 @@ export const redisCheck: Check = {
   },
 }
 
-export const mariadbCheck: Check = {
+const mariadbCheck: Check = {
   name: 'mariadb',
   async run({ config }): Promise<Finding[]> {
     const db = mariadbOf(config)
@@ -115,7 +115,7 @@ export const mariadbCheck: Check = {
   },
 }
 
-export const hdfsCheck: Check = {
+const hdfsCheck: Check = {
   name: 'hdfs',
   async run({ config, folder }): Promise<Finding[]> {
     const files = archiveFilesOf(config, folder, silent)
@@ -130,3 +130,6 @@ export const hdfsCheck: Check = {
     return [ok(`${config.hdfs.root} in HDFS takes files.`)]
   },
 }
+
+/** What all hosts share. */
+export const SHARED: readonly Check[] = [topicsCheck, lagCheck, redisCheck, mariadbCheck, hdfsCheck]

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { connectRedis, redisStatsReader } from '@headwater/processor'
+import { connectRedis, redisStatsReader } from '@headwater/processor/distributed'
 import {
   chromiumPath,
   downloadHdfs,
