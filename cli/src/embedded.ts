@@ -5,7 +5,6 @@ import {
   accessLogSource,
   archiveSink,
   createProcessorMetrics,
-  DeadLetterBudget,
   deadLetterSink,
   fileMemberStore,
   filterStage,
@@ -23,14 +22,15 @@ import {
   statsSink,
 } from '@headwater/processor'
 import type { Logger } from 'pino'
-import { collectDefaultMetrics, Registry } from 'prom-client'
 import type { Config } from './config.ts'
 import { dataFolder, makeFolders } from './data-folder.ts'
 import { exampleFile } from './example-files.ts'
 import { lockFolder } from './folder-lock.ts'
 import { gatewayOptions } from './gateway-options.ts'
 import { pausedSentence } from './paused-sentence.ts'
+import { processRegistry } from './process-registry.ts'
 import { type ScenarioStats, scenarioStats } from './scenario-stats.ts'
+import { archivingOf, judgementOf } from './stage-options.ts'
 
 /** A running system, as `headwater start` shows it. */
 export interface Embedded {
@@ -69,9 +69,7 @@ export async function startEmbedded(config: Config, log: Logger): Promise<Embedd
   const folder = dataFolder(config.dataDir)
   makeFolders(folder)
   const unlock = lockFolder(folder.state)
-  const registry = new Registry()
-  // Its default, every 10 ms, is a hundred wake-ups a second: more CPU than all else while little comes.
-  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 200 })
+  const registry = processRegistry()
   const metrics = createProcessorMetrics(registry)
   const state = (name: string) => join(folder.state, name)
 
@@ -86,7 +84,6 @@ export async function startEmbedded(config: Config, log: Logger): Promise<Embedd
   const members = fileMemberStore({ file: files.members, log })
   // Asked here, so that a file that is missing or broken from the start is said at the start.
   await Promise.all([scenarios.list(), members.columns()])
-  const zones = new Map(config.sites.map(site => [site.id, site.timezone]))
 
   // The logs between the stages.
   const segments = await SegmentLog.open({
@@ -116,11 +113,7 @@ export async function startEmbedded(config: Config, log: Logger): Promise<Embedd
     writer: segmentLogWriter({ segments, maxIds: config.dedup.maxIds }),
     scenarios,
     members,
-    timezone: config.timezone,
-    siteTimezone: siteId => zones.get(siteId),
-    ingestSiteId: config.ingest.siteId,
-    dedup: config.dedup,
-    deadLetterBudget: new DeadLetterBudget(config.deadLetters.maxBytesPerHour),
+    ...judgementOf(config),
     metrics: metrics.filter,
     log,
   })
@@ -132,14 +125,7 @@ export async function startEmbedded(config: Config, log: Logger): Promise<Embedd
       table,
       reader: from,
       files: archiveFiles,
-      tempDir: join(folder.state, 'encoding'),
-      roll: {
-        everyMs: config.archive.rollEveryMs,
-        rows: config.archive.rollRows,
-        bytes: config.archive.rollBytes,
-        idleMs: config.archive.rollIdleMs,
-      },
-      codec: config.archive.codec,
+      ...archivingOf(config, folder),
       metrics: metrics.archive,
       log,
     })

@@ -33,7 +33,7 @@ export async function rebuildDistributed(config: Config): Promise<void> {
     const files = archiveFilesOf(config, folder, log)
     await copyArchive(config, folder)
     let rows = 0
-    for (const { partition, low, high } of edges) {
+    for (const { partition, low, high } of edges.toSorted((a, b) => a.partition - b.partition)) {
       const rebuilt = await rebuildStats({
         archiveDir: folder.archive,
         files,

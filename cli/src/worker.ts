@@ -1,11 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { join } from 'node:path'
 import { startHealth } from '@headwater/gateway'
 import {
   archiveSink,
   createProcessorMetrics,
-  DeadLetterBudget,
   filterStage,
   type LogName,
   partitionHasFiles,
@@ -23,14 +21,15 @@ import {
   redisStatsStore,
 } from '@headwater/processor/distributed'
 import type { Logger } from 'pino'
-import { collectDefaultMetrics, Registry } from 'prom-client'
 import type { Config } from './config.ts'
 import { dataFolder, makeFolders } from './data-folder.ts'
 import { archiveFilesOf, groupOf, kafkaOf, mariadbOf, redisOf, requiredRedis, topicsOf } from './distributed-parts.ts'
 import { lockFolder } from './folder-lock.ts'
 import { pausedSentence } from './paused-sentence.ts'
+import { processRegistry } from './process-registry.ts'
 import type { Running } from './run-until-signal.ts'
 import { memberStoreOf, scenarioStoreOf } from './scenario-and-member-stores.ts'
+import { archivingOf, judgementOf, siteTimezoneOf } from './stage-options.ts'
 
 /** The stages a worker may run. */
 export const STAGES = ['filter', 'stats', 'archive'] as const
@@ -83,8 +82,7 @@ async function compose(
   const folder = dataFolder(config.dataDir)
   makeFolders(folder)
   const unlock = lockFolder(folder.state)
-  const registry = new Registry()
-  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 200 })
+  const registry = processRegistry()
   const metrics = createProcessorMetrics(registry)
   const stop = new AbortController()
   const stopRest = new AbortController()
@@ -95,16 +93,17 @@ async function compose(
   const topics = topicsOf(config)
   closing.push(() => kafka.close())
   await checkTopics(kafka, topics)
-  const redis = stages.has('stats') ? requiredRedis(config, log) : redisOf(config, log)
+  // Scenarios and members are what the filter judges by, and of scenarios the ratios are published. The archive needs neither.
+  const needsStores = stages.has('filter') || stages.has('stats')
+  const redis = stages.has('stats') ? requiredRedis(config, log) : needsStores ? redisOf(config, log) : undefined
   if (redis !== undefined) closing.push(() => redis.close())
-  const db = mariadbOf(config)
+  const db = needsStores ? mariadbOf(config) : undefined
   if (db !== undefined) {
     closing.push(() => db.close())
     await checkSchema(db)
   }
   closing.push(() => stopRest.abort())
   const files = archiveFilesOf(config, folder, log)
-  const zones = new Map(config.sites.map(site => [site.id, site.timezone]))
   const member = {
     kafka,
     memberName: `${hostname()}-${folder.root}`,
@@ -146,11 +145,7 @@ async function compose(
       writer,
       scenarios,
       members: memberStoreOf(stores, stopRest.signal),
-      timezone: config.timezone,
-      siteTimezone: siteId => zones.get(siteId),
-      ingestSiteId: config.ingest.siteId,
-      dedup: config.dedup,
-      deadLetterBudget: new DeadLetterBudget(config.deadLetters.maxBytesPerHour),
+      ...judgementOf(config),
       metrics: metrics.filter,
       log,
     })
@@ -170,19 +165,22 @@ async function compose(
       metrics: metrics.stats,
       log,
     })
-    void publishSuccessRatios(
-      {
-        redis: connection,
-        reader: redisStatsReader({ redis: connection, topic: topics.scenarioLog }),
-        scenarios,
-        timezone: config.timezone,
-        siteTimezone: siteId => zones.get(siteId),
-        isOwner: () => from.partitions().includes(0),
-        log,
+    const ratios = {
+      redis: connection,
+      reader: redisStatsReader({ redis: connection, topic: topics.scenarioLog }),
+      scenarios,
+      timezone: config.timezone,
+      siteTimezone: siteTimezoneOf(config),
+      isOwner: () => from.partitions().includes(0),
+      log,
+    }
+    return {
+      name: 'stats',
+      health: from.health,
+      run: async signal => {
+        await Promise.all([from.run(sink, signal), publishSuccessRatios(ratios, signal)])
       },
-      stopRest.signal,
-    )
-    return { name: 'stats', health: from.health, run: signal => from.run(sink, signal) }
+    }
   }
 
   function archive(table: 'event_log' | 'scenario_log', logName: 'event-log' | 'scenario-log'): StageRun {
@@ -191,14 +189,7 @@ async function compose(
       table,
       reader: from,
       files,
-      tempDir: join(folder.state, 'encoding'),
-      roll: {
-        everyMs: config.archive.rollEveryMs,
-        rows: config.archive.rollRows,
-        bytes: config.archive.rollBytes,
-        idleMs: config.archive.rollIdleMs,
-      },
-      codec: config.archive.codec,
+      ...archivingOf(config, folder),
       metrics: metrics.archive,
       log,
     })

@@ -36,7 +36,10 @@ const LEFT_UPLOAD_MS = 3_600_000
  */
 export async function forgetRows({ config }: LoadedConfig, options: ForgetCommandOptions): Promise<void> {
   if (isArchiveRemote(config))
-    throw refused('it cannot rewrite an archive in HDFS yet (docs/guide/distributed.md says what to do)')
+    throw refused(
+      'it cannot rewrite an archive in HDFS yet (docs/guide/distributed.md says what to do instead). ' +
+        `Found: hdfs.nameNodes ${config.hdfs.nameNodes.join(', ')}`,
+    )
   const folder = dataFolder(config.dataDir)
   const subject = subjectOf(options)
   if (!existsSync(folder.archive)) throw refused(`there is no archive in ${folder.root}`)

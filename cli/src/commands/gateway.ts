@@ -1,11 +1,11 @@
 import { writeFileSync } from 'node:fs'
 import { startGateway } from '@headwater/gateway'
-import { collectDefaultMetrics, Registry } from 'prom-client'
 import { dataFolder, makeFolders } from '../data-folder.ts'
 import { lockFolder } from '../folder-lock.ts'
 import { gatewayOptions } from '../gateway-options.ts'
 import type { LoadedConfig } from '../load-config.ts'
 import { processLog } from '../process-log.ts'
+import { processRegistry } from '../process-registry.ts'
 import { runUntilSignal } from '../run-until-signal.ts'
 
 /** `headwater gateway`: beacons in, access log out, and nothing else; a shipper takes the log to Kafka. */
@@ -14,8 +14,7 @@ export async function gateway({ config }: LoadedConfig): Promise<void> {
   const folder = dataFolder(config.dataDir)
   makeFolders(folder)
   const unlock = lockFolder(folder.state)
-  const registry = new Registry()
-  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 200 })
+  const registry = processRegistry()
   const running = await startGateway(gatewayOptions(config, folder.accessLog), { log, registry })
   const ports = { gateway: running.port, metrics: running.health?.port ?? 0 }
   writeFileSync(folder.ports, `${JSON.stringify(ports)}\n`)

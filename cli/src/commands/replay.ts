@@ -8,22 +8,25 @@ import {
   jsonScenarioStore,
   localFileStore,
   logReplaySource,
+  type MemberStore,
   type ReplayArchive,
   type ReplayedScenario,
   type ReplayResult,
   type ReplaySource,
   readScenarios,
   replayScenarios,
+  type ScenarioStore,
 } from '@headwater/processor'
 import Table from 'cli-table3'
 import { CommanderError } from 'commander'
 import { pino } from 'pino'
-import type { Config } from '../config.ts'
+import { type Config, isDistributed } from '../config.ts'
 import { copyArchive } from '../copy-archive.ts'
 import { type DataFolder, dataFolder } from '../data-folder.ts'
 import { exampleFile } from '../example-files.ts'
 import type { LoadedConfig } from '../load-config.ts'
 import { progressLine } from '../progress-line.ts'
+import { siteTimezoneOf } from '../stage-options.ts'
 
 export interface ReplayCommandOptions {
   /** Default `beacons`. */
@@ -47,10 +50,22 @@ export async function replay(
 ): Promise<void> {
   check(files, options)
   const folder = dataFolder(config.dataDir)
-  const log = pino({ level: 'silent' })
-  const { scenarios, knownIds } = await chosenScenarios(folder, config, options)
-  const members = fileMemberStore({ file: config.members.file ?? exampleFile('members.csv'), log })
-  const zones = new Map(config.sites.map(site => [site.id, site.timezone]))
+  const live = await liveStores(config, folder)
+  try {
+    await judge(config, folder, live, files, options)
+  } finally {
+    await live.close()
+  }
+}
+
+async function judge(
+  config: Config,
+  folder: DataFolder,
+  live: LiveStores,
+  files: readonly string[],
+  options: ReplayCommandOptions,
+): Promise<void> {
+  const { scenarios, knownIds } = await chosenScenarios(live, options)
   if (files.length === 0) await copyArchive(config, folder)
   const source = sourceOf(files, options, config, folder)
   const archive = options.to === undefined ? undefined : await newArchive(options.to, files.length > 0, config)
@@ -66,9 +81,9 @@ export async function replay(
       scenarios,
       knownIds,
       source,
-      members,
+      members: live.members,
       timezone: config.timezone,
-      siteTimezone: siteId => zones.get(siteId),
+      siteTimezone: siteTimezoneOf(config),
       range: { from: options.from, until: options.until, siteId: options.site },
       dedup: config.dedup,
       ...(archive && { keep: judged => archive.keep(judged) }),
@@ -131,22 +146,47 @@ function originOf(host: string): string {
   throw usage(`--host must be a host name or an origin, such as https://shop.example. Found: ${host}.`)
 }
 
+/** What judges the live events. */
+interface LiveStores {
+  /** Where the scenarios are: a file's path, or MariaDB. */
+  where: string
+  /** `undefined`: a file, and no data folder whose versions it could go on from; none is made for a mere look. */
+  scenarios: Pick<ScenarioStore, 'list' | 'removedIds' | 'faults'> | undefined
+  members: MemberStore
+  close(): Promise<void>
+}
+
+async function liveStores(config: Config, folder: DataFolder): Promise<LiveStores> {
+  const log = pino({ level: 'silent' })
+  if (isDistributed(config) && config.mariadb.host !== undefined) {
+    const { requiredMariadb } = await import('../distributed-parts.ts')
+    const { mariadbMemberStore, mariadbScenarioStore } = await import('@headwater/processor/distributed')
+    const db = requiredMariadb(config)
+    return {
+      where: 'the scenarios in MariaDB',
+      scenarios: mariadbScenarioStore({ db, log }),
+      members: mariadbMemberStore({ db }),
+      close: () => db.close(),
+    }
+  }
+  const file = config.scenarios.file ?? exampleFile('scenarios.json')
+  const stateFile = join(folder.state, 'scenario-versions.json')
+  return {
+    where: file,
+    scenarios: existsSync(folder.state) ? jsonScenarioStore({ file, stateFile, log }) : undefined,
+    members: fileMemberStore({ file: config.members.file ?? exampleFile('members.csv'), log }),
+    close: async () => {},
+  }
+}
+
 /** Those that judge, and the ids of all others that a running server would know. */
 async function chosenScenarios(
-  folder: DataFolder,
-  config: Config,
+  { where: configured, scenarios: store }: LiveStores,
   options: ReplayCommandOptions,
 ): Promise<{ scenarios: Scenario[]; knownIds: Set<number> }> {
-  const configured = config.scenarios.file ?? exampleFile('scenarios.json')
   const knownIds = new Set<number>()
   let live: readonly Scenario[] = []
-  // Without a data folder there are no versions to go on from, and none is made for a mere look.
-  if (existsSync(folder.state)) {
-    const store = jsonScenarioStore({
-      file: configured,
-      stateFile: join(folder.state, 'scenario-versions.json'),
-      log: pino({ level: 'silent' }),
-    })
+  if (store !== undefined) {
     live = await store.list()
     for (const id of await store.removedIds()) knownIds.add(id)
     if (options.scenarios === undefined)

@@ -4,13 +4,13 @@ import { join, resolve } from 'node:path'
 import { startHealth } from '@headwater/gateway'
 import { accessLogSource, createProcessorMetrics, runRetention } from '@headwater/processor'
 import { shipLines } from '@headwater/processor/distributed'
-import { collectDefaultMetrics, Registry } from 'prom-client'
 import { DataFolderError, dataFolder } from '../data-folder.ts'
 import { kafkaOf, topicsOf } from '../distributed-parts.ts'
 import { lockFolder } from '../folder-lock.ts'
 import type { LoadedConfig } from '../load-config.ts'
 import { pausedSentence } from '../paused-sentence.ts'
 import { processLog } from '../process-log.ts'
+import { processRegistry } from '../process-registry.ts'
 import { runUntilSignal } from '../run-until-signal.ts'
 
 export interface ShipOptions {
@@ -40,8 +40,7 @@ export async function ship({ config }: LoadedConfig, options: ShipOptions): Prom
   }
   const kafka = kafkaOf(config, log)
   const unlock = lockFolder(state)
-  const registry = new Registry()
-  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 200 })
+  const registry = processRegistry()
   const metrics = createProcessorMetrics(registry)
   const path = options.file === undefined ? folder.accessLog : resolve(options.file)
   const source = await accessLogSource({

@@ -13,7 +13,7 @@ import {
 } from '@headwater/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { compareArchives } from '../../src/compare-archives.ts'
-import { newTenant, type Services, startServices, unreadRecords } from '../../src/distributed/services.ts'
+import { newTenant, type Services, startServices, type Tenant, unreadRecords } from '../../src/distributed/services.ts'
 import { filterResults } from '../../src/filter-results.ts'
 import { type HeadwaterProcess, runHeadwater, startHeadwater } from '../../src/headwater-process.ts'
 import { type MixedLog, writeMixedLog } from '../../src/mixed-log.ts'
@@ -53,12 +53,22 @@ const SCENARIOS = [
   scenario(8, [], { enabled: false, site_id: 1 }),
 ]
 
+/** What `stats --json` and `replay --json` print of a scenario. */
+interface Counted {
+  scenario_id: number
+  judging_version: number
+  total_count: number
+  success_count: number
+}
+
 describe.skipIf(!isThere)('both modes', () => {
   let services: Services
   let dir: string
   let mixed: MixedLog
   /** What the embedded mode came to. */
-  let embedded: { counters: unknown; results: Record<string, number> }
+  let embedded: { counters: Counted[]; results: Record<string, number> }
+  /** What was used last: its stores hold all that there is to hold. */
+  let tenant: Tenant | undefined
   const running = new Set<HeadwaterProcess>()
   const files = () => [
     '--set',
@@ -78,6 +88,7 @@ describe.skipIf(!isThere)('both modes', () => {
   }, 600_000)
   afterAll(async () => {
     for (const process of running) await process.kill()
+    await tenant?.close()
     await services?.stop()
     await rm(dir, { recursive: true, force: true })
   })
@@ -107,15 +118,17 @@ describe.skipIf(!isThere)('both modes', () => {
   it.each(['Fluentd', 'ship'] as const)(
     'come to the same counters and the same rows for the same log, sent by %s to three workers',
     async by => {
-      const tenant = await newTenant(services, 3)
+      await tenant?.close()
+      const fresh = await newTenant(services, 3)
+      tenant = fresh
       const data = (name: string) => join(dir, `${by}-${name}`)
-      const command = (args: readonly string[]) => runHeadwater(data('command'), tenant.settings, args)
+      const command = (args: readonly string[]) => runHeadwater(data('command'), fresh.settings, args)
       await command(['topics'])
       await command(['db', 'migrate'])
       await command(['import', ...files()])
       const workers = await Promise.all(
         [1, 2, 3].map(n =>
-          startHeadwater(data(`worker-${n}`), tenant.settings, ['worker', 'filter', 'stats', 'archive']),
+          startHeadwater(data(`worker-${n}`), fresh.settings, ['worker', 'filter', 'stats', 'archive']),
         ),
       )
       for (const worker of workers) running.add(worker)
@@ -126,18 +139,18 @@ describe.skipIf(!isThere)('both modes', () => {
         sent = await startFluentd({
           log,
           brokers: services.kafka.bootstrap,
-          topic: `${tenant.name}-access-log`,
+          topic: `${fresh.name}-access-log`,
         })
-      } else sent = await startHeadwater(data('ship'), tenant.settings, ['ship', '--file', log])
+      } else sent = await startHeadwater(data('ship'), fresh.settings, ['ship', '--file', log])
       await until(
         'all lines to be in Kafka',
-        async () => ((await tenant.progress.records(`${tenant.name}-access-log`)) >= mixed.lines ? true : undefined),
+        async () => ((await fresh.progress.records(`${fresh.name}-access-log`)) >= mixed.lines ? true : undefined),
         300_000,
       )
       await sent.stop()
       await until(
         'every stage to store all',
-        async () => ((await unreadRecords(tenant)) === 0 ? true : undefined),
+        async () => ((await unreadRecords(fresh)) === 0 ? true : undefined),
         300_000,
       )
 
@@ -149,10 +162,9 @@ describe.skipIf(!isThere)('both modes', () => {
         running.delete(worker)
       }
       const counters = JSON.parse(await command(['stats', '--json']))
-      await downloadHdfs(services.hdfs.nameNodeUrl, tenant.root, data('archive'))
+      await downloadHdfs(services.hdfs.nameNodeUrl, fresh.root, data('archive'))
       const differences = await compareArchives(join(dir, 'embedded', 'archive'), data('archive'))
       console.log(`${by}: ${JSON.stringify({ results, differences })}`)
-      await tenant.close()
 
       expect(mixed.repeats).toBeGreaterThan(0)
       expect(results).toEqual(embedded.results)
@@ -162,4 +174,26 @@ describe.skipIf(!isThere)('both modes', () => {
     },
     900_000,
   )
+
+  it('tell the same of the past: query, replay by the scenarios in MariaDB, counters made anew for an empty Redis', async () => {
+    const settings = { ...tenant?.settings, HEADWATER_REDIS_URL: `${services.redis.url}/15` }
+    const command = (...args: string[]) => runHeadwater(join(dir, 'afterwards'), settings, args)
+    const total = embedded.counters.reduce((n, { total_count }) => n + total_count, 0)
+    expect(JSON.parse(await command('query', '--json', 'SELECT count(*)::INT AS n FROM scenario_log'))).toEqual([
+      { n: total },
+    ])
+    const counts = (rows: Counted[]) =>
+      rows.map(({ scenario_id, judging_version, total_count, success_count }) => ({
+        scenario_id,
+        judging_version,
+        total_count,
+        success_count,
+      }))
+    expect(counts(JSON.parse(await command('replay', '--json')))).toEqual(counts(embedded.counters))
+
+    const before: Counted[] = JSON.parse(await command('stats', '--json'))
+    expect(before.map(({ total_count }) => total_count)).toEqual(before.map(() => 0))
+    console.log(await command('stats', 'rebuild'))
+    expect(JSON.parse(await command('stats', '--json'))).toEqual(embedded.counters)
+  }, 300_000)
 })
