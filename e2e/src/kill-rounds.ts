@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type HeadwaterProcess, runHeadwater, type Settings, startHeadwater } from './headwater-process.ts'
+import { keepForALook } from './keep-for-a-look.ts'
 import { isClean, judgeRound, type RoundResult } from './round-result.ts'
 import { type SeededRandom, seededRandom } from './seeded-random.ts'
 import { until } from './until.ts'
@@ -68,7 +69,7 @@ export async function killRound(seed: number, kills: number): Promise<RoundResul
     counters: JSON.parse(await runHeadwater(dataDir, settings, ['stats', '--json', '--all-versions'])),
   })
   if (isClean(result)) await rm(dir, { recursive: true })
-  else console.error(`kept for a look: ${dir}`)
+  else await keepForALook(dir)
   return result
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { downloadHdfs } from '@headwater/testkit'
 import { type HeadwaterProcess, runHeadwater, type Settings, startHeadwater } from '../headwater-process.ts'
+import { keepForALook } from '../keep-for-a-look.ts'
 import { isClean, judgeRound, type RoundResult } from '../round-result.ts'
 import { type SeededRandom, seededRandom } from '../seeded-random.ts'
 import { until } from '../until.ts'
@@ -181,7 +182,7 @@ export async function faultRound(
       counters: JSON.parse(await command(['stats', '--json', '--all-versions'])),
     })
     if (isClean(result)) await rm(dir, { recursive: true })
-    else console.error(`kept for a look: ${dir}, tenant ${tenant.name}`)
+    else await keepForALook(dir, `, tenant ${tenant.name}`)
     return result
   } finally {
     for (const process of running) await process.kill()
