@@ -1,9 +1,12 @@
 import { ProcessorError } from '../errors.ts'
 import type { RedisConnection } from './connect-redis.ts'
 
+/** Share of `maxmemory` above which somebody should act. */
+const ALMOST_FULL = 0.9
+
 /** What is to be said about a Redis as it is set up now, one sentence each. */
 export interface RedisFindings {
-  /** With these, counters could be lost without a word: nothing is stored. */
+  /** With these, counters could be lost without a word, or are refused: nothing is stored. */
   faults: string[]
   /** What could not be looked up, or costs more than it must at a power cut. */
   warnings: string[]
@@ -11,7 +14,7 @@ export interface RedisFindings {
 
 /**
  * Whether Redis keeps what it is given: `maxmemory-policy` must be noeviction (an evicted hash would be counters that
- * begin again) and the append-only file must be on. By INFO, which managed services allow, and CONFIG where INFO is silent.
+ * begin again), the append-only file must be on, and there must be room. By INFO, which managed services allow, and CONFIG where INFO is silent.
  * Rejects as `RedisConnection.run` does.
  */
 export async function checkRedis(connection: RedisConnection): Promise<RedisFindings> {
@@ -28,10 +31,13 @@ export async function checkRedis(connection: RedisConnection): Promise<RedisFind
       aof: yesNo(info.get('aof_enabled')) ?? (await config('appendonly')),
       fsync: await config('appendfsync'),
       role: info.get('role'),
+      // What Redis itself compares before it refuses a write.
+      usedBytes: Number(info.get('used_memory')) - Number(info.get('mem_not_counted_for_evict') ?? 0),
+      maxBytes: Number(info.get('maxmemory')),
     }
   })
 
-  const { policy, aof, fsync, role } = settings
+  const { policy, aof, fsync, role, usedBytes, maxBytes } = settings
   if (policy === undefined) {
     warnings.push(`${at} does not tell its maxmemory-policy: make sure that it is noeviction.`)
   } else if (policy !== 'noeviction') {
@@ -50,6 +56,13 @@ export async function checkRedis(connection: RedisConnection): Promise<RedisFind
     warnings.push(
       `${at} loses up to 30 s at a power cut, which are counted again: set appendfsync everysec. Found: no.`,
     )
+  }
+  // NaN where INFO is not allowed, 0 where there is no limit.
+  if (maxBytes > 0 && usedBytes >= ALMOST_FULL * maxBytes) {
+    const found = `Found: ${usedBytes} of ${maxBytes} bytes used.`
+    if (usedBytes >= maxBytes)
+      faults.push(`${at} is full and takes no more: raise its maxmemory, or move other data out of it. ${found}`)
+    else warnings.push(`${at} is almost full: raise its maxmemory, or move other data out of it. ${found}`)
   }
   if (role === 'slave') faults.push(`${at} must be the primary: let redis.url lead there. Found: a replica.`)
   return { faults, warnings }
