@@ -13,8 +13,11 @@ import type { Assignment, Consumer, PartitionId, Position, Reader } from '../por
 import { CommitQueue } from './commit-queue.ts'
 import type { KafkaConnection } from './kafka-connection.ts'
 import { kafkaError, kafkaErrorType } from './kafka-error.ts'
+import { nextMessages } from './next-messages.ts'
 import { PartitionLane } from './partition-lane.ts'
+import { ReaderLag } from './reader-lag.ts'
 import { stickyAssigner } from './sticky-assigner.ts'
+import { type Edges, TopicEdges } from './topic-edges.ts'
 
 export interface KafkaReaderOptions {
   kafka: KafkaConnection
@@ -61,18 +64,14 @@ export type BatchOf<Batch> = (
 
 /** More than any topic has: a stuck partition must not take the place of another one. */
 const CONCURRENCY = 64
-const EDGES_FRESH_MS = 500
+/** Between two looks for an end that a broker does not know yet. */
+const LOOK_AGAIN_MS = 600
 /** Crashes that go on for so long are an error in the log, not a warning. */
 const ALARM_MS = 60_000
 /** Without an answer to a heartbeat for so long, the reader is paused. */
 const SILENT_MS = 15_000
 /** A client that has lived for so long without a record is well. */
 const WELL_MS = 20_000
-
-interface Edges {
-  low: Position
-  high: Position
-}
 
 /**
  * A member of a consumer group that reads one topic, as `Reader.run` promises.
@@ -95,13 +94,13 @@ export class KafkaReader<Batch> implements Reader<Batch> {
   readonly #closing = new Map<PartitionId, Promise<unknown>>()
   readonly #commits: CommitQueue
   readonly #joining: ReaderHealth = { pausedSince: undefined }
-  readonly #lag = new Map<PartitionId, { records: number; seconds: number }>()
+  readonly #lag: ReaderLag
+  readonly #edges: TopicEdges
   #client: Client | undefined
   #memberId: string | undefined
   /** Commits through the group of the client at hand, without a retrier that asks a coordinator long gone. */
   #commitOffsets: ((offsets: OffsetsByTopicPartition) => Promise<void>) | undefined
   #consumer: Consumer<Batch> | undefined
-  #edges: { at: number; found: Promise<Map<PartitionId, Edges>> } | undefined
   /** Unix ms of the first crash since records were last taken, or since a client lived for a while. */
   #crashedSince: number | undefined
   /** Unix ms of the coordinator's last answer to this client; a client without one tries to reach it for a long time. */
@@ -129,7 +128,9 @@ export class KafkaReader<Batch> implements Reader<Batch> {
     }
     this.#options = { ...defaults, ...options }
     this.#batchOf = batchOf
-    const { group, metrics, log } = options
+    const { kafka, topic, group, metrics, log } = options
+    this.#lag = new ReaderLag(group, metrics)
+    this.#edges = new TopicEdges(kafka, topic)
     const send = (positions: ReadonlyMap<PartitionId, Position>): Promise<void> => this.#sendCommit(positions)
     this.#commits = new CommitQueue({ group, send, everyMs: this.#options.commitEveryMs, metrics, log })
   }
@@ -150,11 +151,7 @@ export class KafkaReader<Batch> implements Reader<Batch> {
 
   /** Records behind our positions, and the greatest age of a last record taken; over the partitions that are ours. */
   lag(): { records: number; seconds: number } {
-    const all = [...this.#lag.values()]
-    return {
-      records: all.reduce((sum, { records }) => sum + records, 0),
-      seconds: Math.max(0, ...all.map(({ seconds }) => seconds)),
-    }
+    return this.#lag.all()
   }
 
   /** Which partitions are ours now. */
@@ -239,8 +236,7 @@ export class KafkaReader<Batch> implements Reader<Batch> {
         continue
       }
       if (drainTo === undefined) {
-        this.#edges = undefined
-        drainTo = await this.#fetchEdges().catch(() => undefined)
+        drainTo = await this.#edges.getNow().catch(() => undefined)
       }
       const lanes = [...this.#lanes.values()]
       const isDrained = (lane: PartitionLane<Batch>): boolean =>
@@ -356,11 +352,8 @@ export class KafkaReader<Batch> implements Reader<Batch> {
 
   #closeLane(lane: PartitionLane<Batch>, limitMs: number): void {
     const { partition } = lane
-    const { group } = this.#options
     this.#lanes.delete(partition)
-    this.#lag.delete(partition)
-    const labels = { group, partition: String(partition) }
-    for (const gauge of ['position', 'lag', 'lagSeconds'] as const) this.#options.metrics[gauge].remove(labels)
+    this.#lag.drop(partition)
     const closed = lane.close(limitMs).then(() => {
       if (this.#closing.get(partition) === closed) this.#closing.delete(partition)
     })
@@ -370,7 +363,7 @@ export class KafkaReader<Batch> implements Reader<Batch> {
   async #assignment(partition: PartitionId): Promise<Assignment> {
     const { kafka, group, topic } = this.#options
     const [edges, [found]] = await Promise.all([
-      this.#fetchEdges(),
+      this.#edges.get(),
       kafka.admin(`Committed offsets of ${group} are read`, admin =>
         admin.fetchOffsets({ groupId: group, topics: [topic] }),
       ),
@@ -382,22 +375,6 @@ export class KafkaReader<Batch> implements Reader<Batch> {
     return { partition, committed: committed < 0 ? undefined : committed, oldest: low, end: high }
   }
 
-  /** The first offset of each partition that can be read, and the one behind the last; at most half a second old. */
-  #fetchEdges(): Promise<Map<PartitionId, Edges>> {
-    const now = performance.now()
-    if (this.#edges === undefined || now - this.#edges.at > EDGES_FRESH_MS) {
-      const { kafka, topic } = this.#options
-      const found = kafka
-        .admin(`Offsets of ${topic} are read`, admin => admin.fetchTopicOffsets(topic))
-        .then(all => new Map(all.map(it => [it.partition, { low: Number(it.low), high: Number(it.high) }])))
-      this.#edges = { at: now, found }
-      found.catch(() => {
-        this.#edges = undefined
-      })
-    }
-    return this.#edges.found
-  }
-
   /** Makes the client read at the lane's position, which may have been deleted, or never have been there. */
   async #settle(lane: PartitionLane<Batch>): Promise<void> {
     const { beyondEndMs, topic, group, log } = this.#options
@@ -407,7 +384,7 @@ export class KafkaReader<Batch> implements Reader<Batch> {
     while (lane.isOpen && this.#lanes.get(partition) === lane && !this.#isStopping) {
       let edges: Edges | undefined
       try {
-        edges = (await this.#fetchEdges()).get(partition)
+        edges = (await this.#edges.get()).get(partition)
       } catch {
         await new Promise(resolve => setTimeout(resolve, 500))
         continue
@@ -439,7 +416,7 @@ export class KafkaReader<Batch> implements Reader<Batch> {
           ),
         )
       }
-      await new Promise(resolve => setTimeout(resolve, EDGES_FRESH_MS + 100))
+      await new Promise(resolve => setTimeout(resolve, LOOK_AGAIN_MS))
     }
   }
 
@@ -488,10 +465,7 @@ export class KafkaReader<Batch> implements Reader<Batch> {
 
   /** Hands over the fetched records in batches, from the lane's position on. */
   async #takeAll(lane: PartitionLane<Batch>, { batch }: EachBatchPayload): Promise<void> {
-    const { maxBatchBytes, maxBatchRecords } = this.#options
-    const { messages, partition } = batch
-    const first = Number(batch.firstOffset())
-    const end = Number(batch.lastOffset()) + 1
+    const { partition } = batch
     const high = Number(batch.highWatermark)
     while (lane.isOpen && !lane.isYielding && !this.#isStopping) {
       if (lane.unfinished !== undefined) {
@@ -499,41 +473,22 @@ export class KafkaReader<Batch> implements Reader<Batch> {
         continue
       }
       const { position } = lane
-      if (position < first || position >= end) return
-      const start = indexOfOffset(messages, position)
-      let stop = start
-      for (let bytes = 0; stop < messages.length && stop - start < maxBatchRecords; stop++) {
-        bytes += messages[stop]!.value?.length ?? 0
-        if (bytes > maxBatchBytes && stop > start) break
-      }
-      const to = stop < messages.length ? Number(messages[stop]!.offset) : end
-      const taken = messages.slice(start, stop)
-      if (!(await lane.take(this.#batchOf(partition, position, to, taken)))) return
+      const next = nextMessages(batch, position, this.#options)
+      if (next === undefined) return
+      if (!(await lane.take(this.#batchOf(partition, position, next.to, next.messages)))) return
       this.#crashedSince = undefined
-      this.#measure(partition, lane.position, high, Number(taken.at(-1)?.timestamp ?? Date.now()))
+      this.#lag.measure(partition, lane.position, high, Number(next.messages.at(-1)?.timestamp ?? Date.now()))
     }
-  }
-
-  #measure(partition: PartitionId, position: Position, high: Position, lastAt: number | undefined): void {
-    const { group, metrics } = this.#options
-    const records = Math.max(0, high - position)
-    const before = this.#lag.get(partition)?.seconds ?? 0
-    const seconds = records === 0 ? 0 : lastAt === undefined ? before : Math.max(0, (Date.now() - lastAt) / 1000)
-    this.#lag.set(partition, { records, seconds })
-    const labels = { group, partition: String(partition) }
-    metrics.position.set(labels, position)
-    metrics.lag.set(labels, records)
-    metrics.lagSeconds.set(labels, seconds)
   }
 
   /** Every `watchMs`: what retention did meanwhile, and how far behind we are. */
   async #watch(): Promise<void> {
-    const edges = await this.#fetchEdges().catch(() => undefined)
+    const edges = await this.#edges.get().catch(() => undefined)
     if (edges === undefined) return
     for (const lane of this.#lanes.values()) {
       const found = edges.get(lane.partition)
       if (found === undefined || !lane.isOpen) continue
-      this.#measure(lane.partition, lane.position, found.high, undefined)
+      this.#lag.measure(lane.partition, lane.position, found.high)
       if (lane.position < found.low) void this.#settle(lane)
     }
   }
@@ -598,18 +553,6 @@ export class KafkaReader<Batch> implements Reader<Batch> {
 /** Whether the group goes on without this member as it was. */
 function endsMembership(error: unknown): boolean {
   return ['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID'].includes(kafkaErrorType(error))
-}
-
-/** The first message at or behind `position`. */
-function indexOfOffset(messages: readonly KafkaMessage[], position: Position): number {
-  let low = 0
-  let high = messages.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (Number(messages[middle]!.offset) < position) low = middle + 1
-    else high = middle
-  }
-  return low
 }
 
 /** Waits for `done`, but no longer than `ms`. */
