@@ -23,7 +23,6 @@ interface Seen {
 for (const installed of engines())
   describe.skipIf(!serviceOrSkip(installed.name, !installed.missing, installed.missing))(
     `The visitor in a cookie of the gateway, in ${installed.name},`,
-    { retry: 2 },
     () => {
       let engine: Engine
       let site: Collector

@@ -36,7 +36,7 @@ export function chromiumPage(page: Page): EnginePage {
     reload: async () => void (await page.reload()),
     back: async () => void (await page.goBack()),
     forward: async () => void (await page.goForward()),
-    close: () => page.close({ runBeforeUnload: false }),
+    close: () => closePage(page),
     async crash() {
       const session = await page.context().newCDPSession(page)
       const crashed = page.waitForEvent('crash')
@@ -44,5 +44,24 @@ export function chromiumPage(page: Page): EnginePage {
       session.send('Page.crash').catch(() => {})
       await crashed
     },
+  }
+}
+
+const CLOSE_AGAIN_MS = 1_000
+
+/**
+ * Closes a tab for certain: Chromium forgets that it was asked to when a navigation leaves the page at that very moment and the
+ * page listens to `pagehide` (26 of 60 times), so it is asked again.
+ */
+async function closePage(page: Page): Promise<void> {
+  const askAgain = async (): Promise<void> => {
+    const session = await page.context().newCDPSession(page)
+    await session.send('Page.close')
+  }
+  const timer = setInterval(() => void askAgain().catch(() => {}), CLOSE_AGAIN_MS)
+  try {
+    await page.close({ runBeforeUnload: false })
+  } finally {
+    clearInterval(timer)
   }
 }
