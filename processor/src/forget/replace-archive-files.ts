@@ -8,14 +8,16 @@ import { type ParquetFooter, readFooter } from '../parquet/read-footer.ts'
 import type { FileStore } from '../ports.ts'
 import { factsOf } from '../sinks/archive-file-facts.ts'
 import { syncFolder } from '../state-file.ts'
+import { shiftApart } from './shift-apart.ts'
 
 /** Somebody else replaced the file meanwhile: so often at most it is begun again. */
 const MAX_TRIES = 5
 /** Files that change places together: queries wait for all of them at once, and so much disk is needed twice. */
 const SWAP_FILES = 64
 const SWAP_BYTES = 256 * 1024 * 1024
-/** Zeros in front of the first page of what is written: `gapFor`. */
-const GAPS = [64, 96, 160, 288, 544, 1056]
+/** Zeros in front of the first page of what is written first. Where its pages begin says how many there must be. */
+const FIRST_GAP_BYTES = 64
+const MAX_GAPS = 3
 
 /** An archive on the local disk. The port's `publish` never replaces, on purpose; this is the one place that does. */
 export interface ReplaceableArchive {
@@ -109,12 +111,13 @@ async function prepare(
   const facts = factsOf(path, footer)
   const [table = '', , , name = ''] = path.split('/')
   await mkdir(join(archive.dir, '_tmp', table), { recursive: true })
-  for (const gap of GAPS) {
+  let gapBytes = FIRST_GAP_BYTES
+  for (let tries = 0; tries < MAX_GAPS; tries++) {
     // The archive sink removes what bears the name of a file of its own and is a day old: also what a killed forget left.
     const temporary = `_tmp/${table}/${name}.${randomUUID()}`
     const target = join(archive.dir, temporary)
     try {
-      if ((await write(path, footer, target, gap)) === undefined) return undefined
+      if ((await write(path, footer, target, gapBytes)) === undefined) return undefined
       await syncFile(target)
       const written = await readFooter(archive.files, temporary)
       const now = written && factsOf(temporary, written)
@@ -123,8 +126,9 @@ async function prepare(
           'ARCHIVE_DAMAGED',
           `what replaces ${path} must say the same as it does. Found: ${JSON.stringify(written?.metadata)}.`,
         )
-      const starts = new Set(chunkStarts(written as ParquetFooter))
-      if (!chunkStarts(footer).some(start => starts.has(start))) return { path, seen, target }
+      const shift = shiftApart(chunkStarts(written as ParquetFooter), chunkStarts(footer))
+      if (shift === 0) return { path, seen, target }
+      gapBytes += shift
     } catch (cause) {
       await unlink(target).catch(() => {})
       throw cause
