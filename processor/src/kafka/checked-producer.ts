@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import { ProcessorError } from '../errors.ts'
 import type { KafkaMetrics } from '../metrics.ts'
 import type { PartitionId } from '../ports.ts'
+import { answerWithin } from './answer-within.ts'
 import type { KafkaConnection } from './kafka-connection.ts'
 import { kafkaError, kafkaErrorType } from './kafka-error.ts'
 import { onePartition } from './one-partition.ts'
@@ -46,21 +47,24 @@ export class CheckedProducer {
   async send(topic: string, partition: PartitionId, messages: Message[]): Promise<void> {
     const { kafka, metrics, log } = this.#options
     const started = performance.now()
+    this.#lease ??= this.#connect()
+    const asked = this.#lease
     let lease: Lease | undefined
     try {
-      this.#lease ??= this.#connect()
-      lease = await this.#lease
+      lease = await answerWithin(kafka.callTimeoutMs, asked)
       lease.users++
-      const result = await lease.producer.send({
+      const sent = lease.producer.send({
         topic,
         acks: -1,
         timeout: Math.round(kafka.requestTimeoutMs * 0.75),
         compression: CompressionTypes.GZIP,
         messages: onePartition(partition, messages),
       })
+      const result = await answerWithin(kafka.callTimeoutMs, sent)
       checkResult(result, topic, partition)
     } catch (error) {
       if (kafkaErrorType(error) === 'MESSAGE_TOO_LARGE') throw new RecordsTooLarge()
+      if (lease === undefined && this.#lease === asked) this.#lease = undefined
       if (lease !== undefined && !lease.isGivenUp) {
         lease.isGivenUp = true
         this.#lease = undefined

@@ -13,6 +13,7 @@ import {
   type SASLOptions,
 } from 'kafkajs'
 import type { Logger } from 'pino'
+import { answerWithin } from './answer-within.ts'
 import { useGzipCodec } from './gzip-codec.ts'
 import { kafkaError } from './kafka-error.ts'
 
@@ -47,6 +48,8 @@ const CONSUMER_RETRY = { initialRetryTime: 100, maxRetryTime: 1_500, retries: 60
  */
 export class KafkaConnection {
   readonly requestTimeoutMs: number
+  /** A call that takes so long will not be answered any more: its own attempts take less. */
+  readonly callTimeoutMs: number
   readonly brokers: readonly string[]
   readonly #kafka: Kafka
   readonly #patient: Kafka
@@ -55,6 +58,7 @@ export class KafkaConnection {
   constructor(options: KafkaOptions, log: Logger) {
     const { ssl, sasl } = options
     this.requestTimeoutMs = options.requestTimeoutMs ?? 10_000
+    this.callTimeoutMs = 6 * this.requestTimeoutMs
     this.brokers = options.brokers
     const config: KafkaConfig = {
       brokers: [...options.brokers],
@@ -92,7 +96,7 @@ export class KafkaConnection {
     this.#admin ??= this.#connectAdmin()
     const admin = this.#admin
     try {
-      return await use(await admin)
+      return await answerWithin(this.callTimeoutMs, admin.then(use))
     } catch (cause) {
       const error = kafkaError(cause, doing)
       // It may hold on to a broker that is gone: the next call begins with a new one.

@@ -10,6 +10,7 @@ import { ProcessorError } from '../errors.ts'
 import { GIVEN_UP, insist, type ReaderHealth } from '../insist.ts'
 import type { KafkaMetrics } from '../metrics.ts'
 import type { Assignment, Consumer, PartitionId, Position, Reader } from '../ports.ts'
+import { answerWithin } from './answer-within.ts'
 import { CommitQueue } from './commit-queue.ts'
 import type { KafkaConnection } from './kafka-connection.ts'
 import { kafkaError, kafkaErrorType } from './kafka-error.ts'
@@ -106,6 +107,7 @@ export class KafkaReader<Batch> implements Reader<Batch> {
   /** Unix ms of the coordinator's last answer to this client; a client without one tries to reach it for a long time. */
   #heardAt: number | undefined
   #isStopping = false
+  #isLooking = false
   #failure: { error: unknown } | undefined
   #wake: () => void = () => {}
   #endJoin: () => void = () => {}
@@ -232,6 +234,7 @@ export class KafkaReader<Batch> implements Reader<Batch> {
         return undefined
       }
       if (!stop.aborted) {
+        void this.#lookForMember(crash)
         await this.#sleep(1_000)
         continue
       }
@@ -245,6 +248,29 @@ export class KafkaReader<Batch> implements Reader<Batch> {
       await this.#sleep(20)
     }
     return undefined
+  }
+
+  /**
+   * A client whose calls are never answered again (`answerWithin`) hangs for good while the group gives its partitions to others, or to
+   * nobody. So one that was silent for longer than any session and rebalance may last is looked for in its group.
+   */
+  async #lookForMember(crash: { error?: unknown }): Promise<void> {
+    const { kafka, group, sessionTimeoutMs, rebalanceTimeoutMs } = this.#options
+    const heardAt = this.#heardAt
+    if (heardAt === undefined || this.#isLooking) return
+    if (Date.now() - heardAt < sessionTimeoutMs + rebalanceTimeoutMs) return
+    this.#isLooking = true
+    try {
+      const { groups } = await kafka.admin(`The members of ${group} are read`, admin => admin.describeGroups([group]))
+      const isMember = groups[0]?.members.some(({ memberId }) => memberId === this.#memberId) ?? false
+      if (!isMember && this.#heardAt === heardAt)
+        crash.error ??= new Error(`no heartbeat for ${Date.now() - heardAt} ms, and the group has no such member`)
+      this.#wake()
+    } catch {
+      // The brokers are away: the client waits for them, as it should.
+    } finally {
+      this.#isLooking = false
+    }
   }
 
   /** Resolves when the group has dealt out its partitions for the first time. */
@@ -285,8 +311,8 @@ export class KafkaReader<Batch> implements Reader<Batch> {
       this.#wake()
     })
     try {
-      await client.connect()
-      await client.subscribe({ topics: [topic], fromBeginning: true })
+      await answerWithin(kafka.callTimeoutMs, client.connect())
+      await answerWithin(kafka.callTimeoutMs, client.subscribe({ topics: [topic], fromBeginning: true }))
       const run = client.run({
         autoCommit: false,
         eachBatchAutoResolve: false,
@@ -297,7 +323,7 @@ export class KafkaReader<Batch> implements Reader<Batch> {
       const isStopped = new Promise<void>(resolve => {
         if (drainMs === 0) this.#endJoin = resolve
       })
-      await Promise.race([run, failed, isStopped])
+      await answerWithin(rebalanceTimeoutMs + kafka.callTimeoutMs, Promise.race([run, failed, isStopped]))
     } catch (error) {
       delete crash.error
       await this.#dropClient()
@@ -347,6 +373,8 @@ export class KafkaReader<Batch> implements Reader<Batch> {
   async #begin(lane: PartitionLane<Batch>): Promise<void> {
     await lane.open()
     if (lane.isOpen) await this.#settle(lane)
+    // Commits that were on their way when the partition was given back: nothing may be left to read that would renew them.
+    if (lane.isOpen && lane.position > (lane.committed ?? 0)) void this.commit(lane.partition, lane.position)
     this.#wake()
   }
 
@@ -432,6 +460,7 @@ export class KafkaReader<Batch> implements Reader<Batch> {
 
   async #eachBatch(client: Client, payload: EachBatchPayload): Promise<void> {
     const { heartbeatMs } = this.#options
+    const { callTimeoutMs } = this.#options.kafka
     const { batch, resolveOffset, heartbeat } = payload
     const lane = this.#lanes.get(batch.partition)
     if (client !== this.#client || lane === undefined || this.#isStopping) return
@@ -439,7 +468,7 @@ export class KafkaReader<Batch> implements Reader<Batch> {
     let fault: unknown
     const beat = async (): Promise<void> => {
       try {
-        await heartbeat()
+        await answerWithin(callTimeoutMs, heartbeat())
         fault = undefined
       } catch (error) {
         fault = error
@@ -493,12 +522,14 @@ export class KafkaReader<Batch> implements Reader<Batch> {
     }
   }
 
-  #sendCommit(positions: ReadonlyMap<PartitionId, Position>): Promise<void> {
-    const { topic } = this.#options
+  async #sendCommit(positions: ReadonlyMap<PartitionId, Position>): Promise<void> {
+    const { kafka, topic } = this.#options
     const partitions = [...positions].map(([partition, position]) => ({ partition, offset: String(position) }))
-    if (this.#commitOffsets !== undefined) return this.#commitOffsets({ topics: [{ topic, partitions }] })
-    if (this.#client === undefined) return Promise.reject(new Error('no client'))
-    return this.#client.commitOffsets(partitions.map(each => ({ topic, ...each })))
+    if (this.#client === undefined) throw new Error('no client')
+    const committed =
+      this.#commitOffsets?.({ topics: [{ topic, partitions }] }) ??
+      this.#client.commitOffsets(partitions.map(each => ({ topic, ...each })))
+    await answerWithin(kafka.callTimeoutMs, committed)
   }
 
   /** The client may be between two lives. What is asked of it here is asked again after its next join. */

@@ -35,6 +35,7 @@ export class PartitionLane<Batch> {
   readonly #options: LaneOptions<Batch>
   #state: 'opening' | 'open' | 'closing' = 'opening'
   #position: Position = 0
+  #committed: Position | undefined
   #unfinished: Batch | undefined
   /** Calls given up before they succeed: the group waits for us, or the run ends. */
   #isYielding = false
@@ -53,6 +54,11 @@ export class PartitionLane<Batch> {
 
   get isOpen(): boolean {
     return this.#state === 'open'
+  }
+
+  /** What was committed when the lane was opened. */
+  get committed(): Position | undefined {
+    return this.#committed
   }
 
   /** The next offset to take. */
@@ -79,7 +85,11 @@ export class PartitionLane<Batch> {
       // Asked for twice, when a rebalance came while it was under way.
       if (this.#state !== 'opening') return
       const { consumer, assignment, tickMs } = this.#options
-      const begin = await this.#insist('assigned', async () => consumer.assigned(await assignment()))
+      const begin = await this.#insist('assigned', async () => {
+        const found = await assignment()
+        this.#committed = found.committed
+        return consumer.assigned(found)
+      })
       if (begin === GIVEN_UP || this.#isClosing) return
       this.#position = begin
       this.#state = 'open'

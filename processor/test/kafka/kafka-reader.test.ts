@@ -1,3 +1,4 @@
+import net, { type NetConnectOpts, Socket } from 'node:net'
 import { findKafka, KAFKA_MISSING, serviceOrSkip } from '@headwater/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { KafkaReaderOptions } from '../../src/kafka/kafka-reader.ts'
@@ -104,6 +105,49 @@ describe.skipIf(!serviceOrSkip('kafka', findKafka(), KAFKA_MISSING))('a reader o
     expect(taken.sort((x, y) => x - y)).toEqual(numbers(sent).map(Number))
     await a.stop()
     for (const [partition, position] of stored) expect(await kafka.committed(group, topic, partition)).toBe(position)
+  })
+
+  test('what the consumer has stored is committed, also when nothing is left to take', async () => {
+    const { accessLog: topic } = await kafka.topics()
+    const group = `group-of-${topic}`
+    await kafka.send(topic, numbers(3))
+    await kafka.commit(group, topic, 1)
+    const { stop } = start(source(topic), { assigned: async () => 3 })
+    await until(async () => (await kafka.committed(group, topic)) === 3, 'its position is committed')
+    await stop()
+  })
+
+  test('a client that hangs for ever, after a broker ended a connection in the making, is replaced', async () => {
+    const { accessLog: topic } = await kafka.topics()
+    const connect = net.connect
+    const sockets: Socket[] = []
+    let isEnding = false
+    net.connect = ((options: NetConnectOpts, connected: () => void) => {
+      const socket = isEnding ? new Socket() : connect(options, connected)
+      if (isEnding) setImmediate(() => socket.emit('end'))
+      else sockets.push(socket)
+      return socket
+    }) as typeof net.connect
+    try {
+      const reader = source(topic, {
+        kafka: kafka.connect({ requestTimeoutMs: 1_000 }),
+        sessionTimeoutMs: 6_000,
+        rebalanceTimeoutMs: 3_000,
+      })
+      const { recording, stop } = start(reader)
+      await kafka.send(topic, ['0'])
+      await until(() => linesOf(recording).length === 1, 'the first line is taken')
+      isEnding = true
+      for (const socket of sockets) socket.destroy(new Error('reset'))
+      await new Promise(resolve => setTimeout(resolve, 1_000))
+      isEnding = false
+      await kafka.send(topic, ['1'])
+      await until(() => linesOf(recording).includes(1), 'the second line is taken', 60_000)
+      expect(kafka.said.filter(line => line.includes('no heartbeat for'))).not.toEqual([])
+      await stop()
+    } finally {
+      net.connect = connect
+    }
   })
 
   test('what retention deleted is counted as lost, and reading goes on behind it', async () => {
