@@ -9,7 +9,11 @@ export type Expected = ReadonlyMap<number, { total: number; success: number }>
 const ARCHIVED = (table: string) => `headwater_archive_rows_total{table="${table}",result="archived"}`
 
 /** Waits until `events` events, one outcome each, are counted and published in both archive tables. */
-export async function untilComplete(headwater: HeadwaterProcess, events: number, timeoutMs: number): Promise<void> {
+export async function untilComplete(
+  headwater: Pick<HeadwaterProcess, 'metrics'>,
+  events: number,
+  timeoutMs: number,
+): Promise<void> {
   const deadline = performance.now() + timeoutMs
   for (;;) {
     const metrics = await headwater.metrics()

@@ -1,12 +1,13 @@
+import { metricsOf } from './metrics-of.ts'
+
 /** `headwater_filter_events_total` by result: what became of every event or line since the process started. */
 export async function filterResults(metricsPort: number): Promise<Record<string, number>> {
-  const text = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text()
-  return Object.fromEntries(
-    [...text.matchAll(/^headwater_filter_events_total\{result="(\w+)"\} (\d+)$/gm)].map(([, result, count]) => [
-      result as string,
-      Number(count),
-    ]),
-  )
+  const results: Record<string, number> = {}
+  for (const [sample, count] of await metricsOf(metricsPort)) {
+    const result = /^headwater_filter_events_total\{result="(\w+)"\}$/.exec(sample)?.[1]
+    if (result !== undefined) results[result] = count
+  }
+  return results
 }
 
 /** All of them together. */

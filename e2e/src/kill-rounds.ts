@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type HeadwaterProcess, runHeadwater, type Settings, startHeadwater } from './headwater-process.ts'
 import { keepForALook } from './keep-for-a-look.ts'
+import { metricsOf } from './metrics-of.ts'
 import { isClean, judgeRound, type RoundResult } from './round-result.ts'
+import { ROUND_MEMBERS, roundScenarios } from './scenarios.ts'
 import { type SeededRandom, seededRandom } from './seeded-random.ts'
 import { until } from './until.ts'
 import { startVisitors } from './visitors.ts'
-
-const MEMBERS = 'member_id,age,gender\n1,34,MALE\n2,19,MALE\n3,40,FEMALE\n'
 
 /**
  * One round: a server under load is killed (SIGKILL) `kills` times at random moments, with log rotation and scenario
@@ -27,7 +27,7 @@ export async function killRound(seed: number, kills: number): Promise<RoundResul
     HEADWATER_LOG_LEVEL: 'warn',
   }
   const dataDir = join(dir, 'data')
-  await writeFile(join(dir, 'members.csv'), MEMBERS)
+  await writeFile(join(dir, 'members.csv'), ROUND_MEMBERS)
   const edits = scenarioEdits(random, join(dir, 'scenarios.json'))
   await edits.next()
 
@@ -36,8 +36,6 @@ export async function killRound(seed: number, kills: number): Promise<RoundResul
     random,
     connections: 8,
     port: () => server?.ports.gateway,
-    paths: ['/5', '/6', '/matomo.php'],
-    members: ['1', '2', '3', 'nobody'],
   })
   for (let kill = 0; kill < kills; kill++) {
     await pause(random.between(50, 1200))
@@ -75,10 +73,7 @@ export async function killRound(seed: number, kills: number): Promise<RoundResul
 
 /** `headwater_tailer_lag_bytes`, twice the same a second apart: the gauge is renewed once a second. */
 async function unreadBytes(server: HeadwaterProcess): Promise<number> {
-  const lag = async () => {
-    const text = await (await fetch(`http://127.0.0.1:${server.ports.metrics}/metrics`)).text()
-    return Number(/^headwater_tailer_lag_bytes (\d+)$/m.exec(text)?.[1] ?? Number.NaN)
-  }
+  const lag = async () => (await metricsOf(server.ports.metrics)).get('headwater_tailer_lag_bytes') ?? Number.NaN
   const before = await lag()
   await pause(1100)
   return Math.max(before, await lag())
@@ -90,32 +85,7 @@ function scenarioEdits(random: SeededRandom, file: string): { next(): Promise<vo
   return {
     made: () => made,
     async next() {
-      const age = String(18 + (made % 5))
-      const scenarios = [
-        {
-          scenario_id: 5,
-          title: 'adult men',
-          manager: 'test',
-          log_format: { memberId: 1, h: 1, e_n: 1 },
-          filters: [
-            { left: 'age', operator: '>', right: age },
-            { left: 'gender', operator: '==', right: 'MALE' },
-            { left: 'h', operator: '>=', right: '9' },
-          ],
-          logical_operator: 'AND',
-        },
-        { scenario_id: 6, title: 'all', manager: 'test', log_format: { '*': 1 }, filters: [], logical_operator: 'AND' },
-        {
-          scenario_id: 7,
-          title: 'site',
-          manager: 'test',
-          site_id: 1,
-          log_format: { e_n: 1 },
-          filters: [{ left: 'e_n', operator: 'contains', right: '구매' }],
-          logical_operator: 'OR',
-        },
-      ]
-      const whole = JSON.stringify(scenarios, null, 2)
+      const whole = JSON.stringify(roundScenarios(String(18 + (made % 5))), null, 2)
       const text = made > 0 && random.next() < 0.3 ? whole.slice(0, random.between(0, whole.length - 1)) : whole
       if (random.next() < 0.5) await writeFile(file, text)
       else {

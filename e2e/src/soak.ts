@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
+import { startDistributedServices } from '@headwater/testkit'
 import { faultRound } from './distributed/fault-round.ts'
 import { FAULTS } from './distributed/faults.ts'
-import { startServices } from './distributed/services.ts'
 import { killRound } from './kill-rounds.ts'
 import { isClean, type RoundResult } from './round-result.ts'
 import { seededRandom } from './seeded-random.ts'
@@ -18,7 +18,7 @@ const { values } = parseArgs({
 })
 const first = Number(values.seed)
 const rounds = Number(values.rounds)
-const services = values.distributed ? await startServices() : undefined
+const services = values.distributed ? await startDistributedServices() : undefined
 
 function run(seed: number): Promise<RoundResult> {
   if (services === undefined) return killRound(seed, Number(values.kills))

@@ -29,16 +29,17 @@ export interface VisitorsOptions {
   connections: number
   /** Where the gateway listens now; `undefined` while it is down. */
   port: () => number | undefined
-  /** Paths of events: `/5`, `/matomo.php`. */
-  paths: readonly string[]
-  members: readonly string[]
   /** Between two requests of a connection, ms. Default 0: as fast as they are answered. */
   pauseMs?: number
 }
 
+/** The pages and members that `roundScenarios` and `ROUND_MEMBERS` know, and a member that they do not. */
+const PATHS = ['/5', '/6', '/matomo.php']
+const MEMBERS = ['1', '2', '3', 'nobody']
+
 /** Sends events as fast as they are answered, from `connections` connections: single ones, bulks, and repeats. */
 export function startVisitors(options: VisitorsOptions): Visitors {
-  const { random, paths, members } = options
+  const { random } = options
   const agent = new Agent({ keepAlive: true, maxSockets: options.connections })
   let running = true
   let serial = 0
@@ -59,7 +60,7 @@ export function startVisitors(options: VisitorsOptions): Visitors {
     const query =
       `e_c=buttonClick&e_a=Clicked&e_n=${encodeURIComponent(random.pick(['구매', 'buy "now"', 'a&b=c', '고면할당하기']))}` +
       `&url=${encodeURIComponent('http://shop.example/p?x=1')}&_id=${visitor}&idsite=1&h=${random.between(0, 23)}` +
-      `&memberId=${random.pick(members)}&send_image=0&hw_id=${id}`
+      `&memberId=${random.pick(MEMBERS)}&send_image=0&hw_id=${id}`
     return { id, path, query, attempts: 0 }
   }
 
@@ -92,7 +93,7 @@ export function startVisitors(options: VisitorsOptions): Visitors {
 
   async function loop(): Promise<void> {
     while (running) {
-      const path = random.pick(paths)
+      const path = random.pick(PATHS)
       const bulk = random.next() < 0.2 ? random.between(2, 12) : 1
       const events = Array.from({ length: bulk }, () => newEvent(path))
       while (!(await attempt(events))) {

@@ -6,18 +6,10 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { type HeadwaterProcess, MAIN, runHeadwater, type Settings, startHeadwater } from '../src/headwater-process.ts'
+import { scenario } from '../src/scenarios.ts'
 import { seededRandom } from '../src/seeded-random.ts'
 import { until } from '../src/until.ts'
 
-/** Keeps `_id` or nothing of the visitor. */
-const scenario = (id: number, logFormat: object) => ({
-  scenario_id: id,
-  title: `scenario ${id}`,
-  manager: 'test',
-  log_format: logFormat,
-  filters: [],
-  logical_operator: 'AND',
-})
 const VISITOR = '00000000000000aa'
 const OTHER = '00000000000000bb'
 
@@ -29,7 +21,10 @@ beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'headwater-forget-'))
   data = join(dir, 'data')
   const scenarios = join(dir, 'scenarios.json')
-  await writeFile(scenarios, JSON.stringify([scenario(5, { _id: 1 }), scenario(6, { e_c: 1 })]))
+  await writeFile(
+    scenarios,
+    JSON.stringify([scenario(5, { log_format: { _id: 1 } }), scenario(6, { log_format: { e_c: 1 } })]),
+  )
   settings = { HEADWATER_SCENARIOS_FILE: scenarios, HEADWATER_LOG_LEVEL: 'warn' }
 })
 afterEach(async () => {

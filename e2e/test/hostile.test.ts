@@ -6,6 +6,7 @@ import { filterResults, sumOf } from '../src/filter-results.ts'
 import { type HeadwaterProcess, runHeadwater, type Settings, startHeadwater } from '../src/headwater-process.ts'
 import { HOSTILE_LINES } from '../src/hostile-lines.ts'
 import { type Fate, HOSTILE_REQUESTS } from '../src/hostile-requests.ts'
+import { metricsOf } from '../src/metrics-of.ts'
 import { rawRequest } from '../src/raw-request.ts'
 import { until } from '../src/until.ts'
 
@@ -98,12 +99,11 @@ function add(sum: Record<string, number>, more: Fate): void {
 const REFUSALS = [404, 405, 413, 414]
 /** The refusals that the gateway counted, a status each. */
 async function answered(): Promise<number[]> {
-  const text = await (await fetch(`http://127.0.0.1:${server?.ports.metrics}/metrics`)).text()
-  const counts = text.matchAll(/^headwater_gateway_requests_total\{status="(\d+)"\} (\d+)$/gm)
-  return [...counts]
-    .filter(([, status]) => REFUSALS.includes(Number(status)))
-    .flatMap(([, status, count]) => Array<number>(Number(count)).fill(Number(status)))
-    .sort()
+  const samples = await metricsOf(server?.ports.metrics as number)
+  return REFUSALS.flatMap(status => {
+    const count = samples.get(`headwater_gateway_requests_total{status="${status}"}`) ?? 0
+    return Array<number>(count).fill(status)
+  })
 }
 
 interface DeadLetter {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, expect, it } from 'vitest'
+import { filterResults } from '../src/filter-results.ts'
 import { type HeadwaterProcess, runHeadwater, type Settings, startHeadwater } from '../src/headwater-process.ts'
 import { until } from '../src/until.ts'
 
@@ -29,15 +30,7 @@ const send = async (id: string) => {
   expect(answer.status).toBe(204)
 }
 
-async function results(): Promise<Record<string, number>> {
-  const text = await (await fetch(`http://127.0.0.1:${server?.ports.metrics}/metrics`)).text()
-  return Object.fromEntries(
-    [...text.matchAll(/^headwater_filter_events_total\{result="(\w+)"\} (\d+)$/gm)].map(match => [
-      match[1],
-      Number(match[2]),
-    ]),
-  )
-}
+const results = () => filterResults(server?.ports.metrics as number)
 
 const counted = (data: string, settings: Settings) =>
   until('all lines to be read', async () => {

@@ -5,6 +5,8 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { filterResults, sumOf } from '../src/filter-results.ts'
 import { runHeadwater, type Settings, startHeadwater } from '../src/headwater-process.ts'
+import type { CounterRow } from '../src/round-result.ts'
+import { scenario } from '../src/scenarios.ts'
 import { until } from '../src/until.ts'
 
 const LINES = 6_000
@@ -22,23 +24,7 @@ const SCENARIOS = [
   scenario(3, { site_id: 1, filters: [{ left: 'weekday', operator: 'in', right: '6,7' }], timezone: 'UTC' }),
 ]
 
-function scenario(id: number, fields: object): object {
-  return {
-    scenario_id: id,
-    title: `scenario ${id}`,
-    manager: 'test',
-    log_format: {},
-    filters: [],
-    logical_operator: 'AND',
-    ...fields,
-  }
-}
-
-interface Row {
-  scenario_id: number
-  judging_version: number
-  total_count: number
-  success_count: number
+interface Row extends CounterRow {
   last_event_at: string
 }
 const counted = (rows: readonly Row[]) =>

@@ -4,16 +4,10 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { filterResults } from '../src/filter-results.ts'
 import { type HeadwaterProcess, runHeadwater, type Settings, startHeadwater } from '../src/headwater-process.ts'
+import type { CounterRow } from '../src/round-result.ts'
+import { scenario } from '../src/scenarios.ts'
 import { until } from '../src/until.ts'
 
-const scenario = (id: number, filters: object[]) => ({
-  scenario_id: id,
-  title: `scenario ${id}`,
-  manager: 'test',
-  log_format: {},
-  filters,
-  logical_operator: 'AND',
-})
 /** The archive never closes a file by itself. */
 const HOLD = { HEADWATER_ARCHIVE_ROLL_EVERY_MS: '3600000', HEADWATER_ARCHIVE_ROLL_IDLE_MS: '3600000' }
 
@@ -27,7 +21,7 @@ beforeEach(async () => {
   const scenarios = join(dir, 'scenarios.json')
   await writeFile(
     scenarios,
-    JSON.stringify([scenario(5, [{ left: 'h', operator: '>=', right: '9' }]), scenario(6, [])]),
+    JSON.stringify([scenario(5, { filters: [{ left: 'h', operator: '>=', right: '9' }] }), scenario(6)]),
   )
   settings = {
     HEADWATER_SCENARIOS_FILE: scenarios,
@@ -52,11 +46,7 @@ async function send(count: number): Promise<void> {
   )
 }
 
-interface Row {
-  scenario_id: number
-  judging_version: number
-  total_count: number
-  success_count: number
+interface Row extends CounterRow {
   last_event_at: string
 }
 const stats = async () => JSON.parse(await runHeadwater(data, settings, ['stats', '--json'])) as Row[]

@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { findProgram, startServiceProcess } from './service-process.ts'
+import { findProgram } from './find-program.ts'
+import { serviceFolder } from './service-folder.ts'
+import { startServiceProcess } from './service-process.ts'
 
 /** Installs Fluentd with the Kafka plugin where the project's shared folder lies beside the repository; CI runs it as root. */
 const INSTALLER = fileURLToPath(new URL('../../../shared/gems/fluentd/install.sh', import.meta.url))
@@ -58,8 +59,7 @@ const READY = 'fluentd worker is now running'
 export async function startFluentd(options: FluentdOptions): Promise<Fluentd> {
   const fluentd = findFluentd()
   if (fluentd === undefined) throw new Error(`there is no fluentd: ${fluentdMissing()}`)
-  const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'headwater-fluentd-'))
-  mkdirSync(folder, { recursive: true })
+  const { folder, remove } = serviceFolder('headwater-fluentd', options.folder)
   const logFile = join(folder, 'log')
   const said = (): string => (existsSync(logFile) ? readFileSync(logFile, 'utf8') : '')
   let seen = 0
@@ -93,7 +93,7 @@ export async function startFluentd(options: FluentdOptions): Promise<Fluentd> {
       const force = setTimeout(() => void service.kill(), 10_000)
       await service.kill('SIGTERM')
       clearTimeout(force)
-      if (options.folder === undefined) rmSync(folder, { recursive: true, force: true })
+      remove()
     },
   }
 }

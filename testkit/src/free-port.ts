@@ -11,3 +11,16 @@ export function freePort(): Promise<number> {
     })
   })
 }
+
+/** Starts a service on `count` free ports; on others, up to three times, when somebody else was quicker with one of them. */
+export async function onFreePorts<T>(count: number, start: (...ports: number[]) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    // Together, or the same port might be given out twice.
+    const ports = await Promise.all(Array.from({ length: count }, freePort))
+    try {
+      return await start(...ports)
+    } catch (error) {
+      if (attempt === 3 || !/already in use|BindException/.test(String(error))) throw error
+    }
+  }
+}

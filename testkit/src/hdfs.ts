@@ -1,21 +1,12 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import {
-  accessSync,
-  closeSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir, userInfo } from 'node:os'
+import { execFile } from 'node:child_process'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { freePort } from './free-port.ts'
-import { mavenJars, mavenJarsFolder } from './maven-jars.ts'
+import { Daemon } from './daemon.ts'
+import { onFreePorts } from './free-port.ts'
+import { findJavaFor, JAVA_MISSING, mavenJars } from './maven-jars.ts'
+import { serviceFolder } from './service-folder.ts'
 
 const run = promisify(execFile)
 
@@ -32,6 +23,7 @@ export interface Hdfs {
   readonly superuser: string
   /** Holds `conf`, `nn`, `dn`, `nn.log` and `dn.log`. */
   readonly folder: string
+  pid(which: HdfsNode): number
   /** Ends a process at once (default SIGKILL); its data stays. Resolves when it is gone. */
   kill(which: HdfsNode, signal?: NodeJS.Signals): Promise<void>
   /** Starts a process that was killed (kills it first when it runs), on its data and its ports. Resolves as `ready` does. */
@@ -66,32 +58,28 @@ const MAIN_CLASS: Readonly<Record<HdfsNode, string>> = {
   dn: 'org.apache.hadoop.hdfs.server.datanode.DataNode',
 }
 
-/** Java and, unless the jars are there already, Maven: their names, or undefined when one is missing. */
+/** What it runs with on this machine, or undefined. */
 export function findHdfs(): string | undefined {
-  if (!isOnPath('java')) return undefined
-  if (existsSync(mavenJarsFolder('hdfs'))) return 'java'
-  return isOnPath('mvn') ? 'java, mvn' : undefined
+  return findJavaFor('hdfs')
 }
 
 /** What to tell whoever has no HDFS. */
-export const HDFS_MISSING = 'needs Java 17 and Maven (Debian: openjdk-17-jre-headless, maven)'
+export const HDFS_MISSING = JAVA_MISSING
 
 /** Starts an HDFS and waits until a file can be written. */
 export async function startHdfs(options: HdfsOptions = {}): Promise<Hdfs> {
   const jars = await mavenJars('hdfs')
-  const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'headwater-hdfs-'))
-  for (let attempt = 1; ; attempt++) {
-    const hdfs = new OneNodeHdfs(folder, jars, await Promise.all([0, 1, 2, 3, 4].map(freePort)))
+  const { folder, remove } = serviceFolder('headwater-hdfs', options.folder)
+  return onFreePorts(5, async (...ports) => {
+    const hdfs = new OneNodeHdfs(folder, jars, ports)
     hdfs.configure(options)
     try {
       if (!existsSync(join(folder, 'nn', 'current'))) await hdfs.java(MAIN_CLASS.nn, '-format', '-nonInteractive')
-      hdfs.start('nn')
-      hdfs.start('dn')
+      hdfs.nn.start()
+      hdfs.dn.start()
       await hdfs.ready()
     } catch (error) {
       await hdfs.end()
-      // Somebody else was quicker with a port.
-      if (attempt < 3 && String(error).includes('BindException')) continue
       throw error
     }
     return {
@@ -99,33 +87,35 @@ export async function startHdfs(options: HdfsOptions = {}): Promise<Hdfs> {
       dataNode: hdfs.dataNode,
       superuser: process.env.HADOOP_USER_NAME ?? userInfo().username,
       folder,
-      kill: (which, signal = 'SIGKILL') => hdfs.kill(which, signal),
+      pid: which => hdfs[which].pid,
+      kill: (which, signal) => hdfs[which].kill(signal),
       async restart(which) {
-        await hdfs.kill(which, 'SIGKILL')
-        hdfs.start(which)
+        await hdfs[which].kill()
+        hdfs[which].start()
         await hdfs.ready()
       },
-      start: which => hdfs.start(which),
+      start: which => hdfs[which].start(),
       ready: () => hdfs.ready(),
-      pause: which => void process.kill(hdfs.pid(which), 'SIGSTOP'),
-      resume: which => void process.kill(hdfs.pid(which), 'SIGCONT'),
+      pause: which => hdfs[which].pause(),
+      resume: which => hdfs[which].resume(),
       dfsadmin: (...args) => hdfs.java('org.apache.hadoop.hdfs.tools.DFSAdmin', ...args),
       async stop() {
         await hdfs.end()
-        if (options.folder === undefined) rmSync(folder, { recursive: true, force: true })
+        remove()
       },
     }
-  }
+  })
 }
 
 /** Both processes, their configuration and their ports. */
 class OneNodeHdfs {
   readonly nameNodeUrl: string
   readonly dataNode: string
+  readonly nn: Daemon
+  readonly dn: Daemon
   readonly #folder: string
   readonly #jars: string
   readonly #ports: readonly number[]
-  readonly #children = new Map<HdfsNode, ChildProcess>()
 
   constructor(folder: string, jars: string, ports: readonly number[]) {
     this.#folder = folder
@@ -133,6 +123,12 @@ class OneNodeHdfs {
     this.#ports = ports
     this.nameNodeUrl = `http://127.0.0.1:${ports[1]}`
     this.dataNode = `127.0.0.1:${ports[3]}`
+    const daemon = (which: HdfsNode): Daemon => {
+      const java = [...JAVA_OPTIONS, '-Xms16m', '-Xmx128m', '-cp', this.#classPath(), MAIN_CLASS[which]]
+      return new Daemon({ name: `The ${which}`, command: ['java', ...java], logFile: join(folder, `${which}.log`) })
+    }
+    this.nn = daemon('nn')
+    this.dn = daemon('dn')
   }
 
   configure(options: HdfsOptions): void {
@@ -143,12 +139,6 @@ class OneNodeHdfs {
     file('core-site.xml', xml(coreSite(this.#folder, this.#ports)))
     file('hdfs-site.xml', xml({ ...hdfsSite(this.#folder, this.#ports, options), ...options.properties }))
     file('log4j.properties', LOG4J)
-  }
-
-  pid(which: HdfsNode): number {
-    const pid = this.#children.get(which)?.pid
-    if (pid === undefined) throw new Error(`The ${which} does not run.`)
-    return pid
   }
 
   /** Runs a tool to its end. */
@@ -162,31 +152,15 @@ class OneNodeHdfs {
     }
   }
 
-  start(which: HdfsNode): void {
-    if (this.#children.has(which)) throw new Error(`The ${which} runs already.`)
-    const output = openSync(this.#log(which), 'a')
-    const java = ['java', ...JAVA_OPTIONS, '-Xms16m', '-Xmx128m', '-cp', this.#classPath(), MAIN_CLASS[which]]
-    const [command, ...args] = diesWithParent(java)
-    const child = spawn(command as string, args, { stdio: ['ignore', output, output] })
-    closeSync(output)
-    this.#children.set(which, child)
-    const atExit = (): void => void child.kill('SIGKILL')
-    process.once('exit', atExit)
-    child.once('exit', () => {
-      process.off('exit', atExit)
-      if (this.#children.get(which) === child) this.#children.delete(which)
-    })
-  }
-
   async ready(): Promise<void> {
     const deadline = Date.now() + START_LIMIT_MS
     while (!(await this.#isReady())) {
-      const ended = (['nn', 'dn'] as const).find(which => !this.#children.has(which))
+      const ended = (['nn', 'dn'] as const).find(which => !this[which].isRunning)
       if (ended === undefined && Date.now() < deadline) {
         await new Promise(resolve => setTimeout(resolve, 100))
         continue
       }
-      const said = readFileSync(this.#log(ended ?? 'nn'), 'utf8').slice(-3_000)
+      const said = this[ended ?? 'nn'].said()
       throw new Error(`HDFS is not ready: ${ended ? `the ${ended} ended` : 'after 120 s'}. It said: ${said}`)
     }
   }
@@ -202,24 +176,12 @@ class OneNodeHdfs {
     return actors.some(actor => actor.ActorState === 'RUNNING' && Number(actor.LastHeartbeat) <= 2)
   }
 
-  async kill(which: HdfsNode, signal: NodeJS.Signals): Promise<void> {
-    const child = this.#children.get(which)
-    if (child === undefined) return
-    const ended = new Promise(resolve => child.once('exit', resolve))
-    child.kill(signal)
-    await ended
-  }
-
   async end(): Promise<void> {
-    await Promise.all([this.kill('dn', 'SIGKILL'), this.kill('nn', 'SIGKILL')])
+    await Promise.all([this.dn.kill(), this.nn.kill()])
   }
 
   #classPath(): string {
     return `${join(this.#folder, 'conf')}:${this.#jars}/*`
-  }
-
-  #log(which: HdfsNode): string {
-    return join(this.#folder, `${which}.log`)
   }
 }
 
@@ -293,20 +255,4 @@ async function beanOf(origin: string, name: string): Promise<Record<string, unkn
   } catch {
     return undefined
   }
-}
-
-/** Linux: the kernel kills the daemon with its parent, also when that one is killed and runs no exit hook. */
-function diesWithParent(command: readonly string[]): readonly string[] {
-  return isOnPath('setpriv') ? ['setpriv', '--pdeathsig', 'KILL', ...command] : command
-}
-
-function isOnPath(command: string): boolean {
-  return (process.env.PATH ?? '').split(':').some(folder => {
-    try {
-      accessSync(join(folder, command), constants.X_OK)
-      return folder !== ''
-    } catch {
-      return false
-    }
-  })
 }

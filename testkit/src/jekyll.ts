@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process'
-import { accessSync, constants, existsSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { findProgram, isExecutable } from './find-program.ts'
 
 /** Installs Jekyll with the theme where the project's shared folder lies beside the repository; CI runs it as root. */
 const INSTALLER = fileURLToPath(new URL('../../../shared/gems/jekyll/install.sh', import.meta.url))
@@ -11,8 +12,7 @@ const INSTALLER = fileURLToPath(new URL('../../../shared/gems/jekyll/install.sh'
  * the Ruby that runs it.
  */
 export function findJekyll(theme: string): string | undefined {
-  const folders = (process.env.PATH ?? '').split(':').map(folder => join(folder, 'jekyll'))
-  const jekyll = [process.env.JEKYLL ?? '', ...folders].find(isExecutable)
+  const jekyll = [process.env.JEKYLL ?? ''].find(isExecutable) ?? findProgram('jekyll')
   if (jekyll === undefined) return undefined
   try {
     // The gem command beside it is of the same Ruby.
@@ -72,13 +72,4 @@ export function buildJekyllSite(build: JekyllBuild): void {
       },
     },
   )
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK)
-    return file !== ''
-  } catch {
-    return false
-  }
 }

@@ -1,22 +1,12 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import {
-  accessSync,
-  closeSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
-import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
+import { execFile } from 'node:child_process'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { freePort } from './free-port.ts'
-import { mavenJars, mavenJarsFolder } from './maven-jars.ts'
+import { Daemon } from './daemon.ts'
+import { onFreePorts } from './free-port.ts'
+import { findJavaFor, JAVA_MISSING, mavenJars } from './maven-jars.ts'
+import { serviceFolder } from './service-folder.ts'
+import { accepts } from './service-process.ts'
 
 const run = promisify(execFile)
 
@@ -59,15 +49,13 @@ const START_LIMIT_MS = 150_000
 /** Any 16 bytes, as Base64: all nodes carry the same. */
 const CLUSTER_ID = 'AAAAAAAAQACAAAAAAAAAAQ'
 
-/** Java and, unless the jars are there already, Maven: their names, or undefined when one is missing. */
+/** What it runs with on this machine, or undefined. */
 export function findKafka(): string | undefined {
-  if (!isOnPath('java')) return undefined
-  if (existsSync(mavenJarsFolder('kafka'))) return 'java'
-  return isOnPath('mvn') ? 'java, mvn' : undefined
+  return findJavaFor('kafka')
 }
 
 /** What to tell whoever has no Kafka. */
-export const KAFKA_MISSING = 'needs Java 17 and Maven (Debian: openjdk-17-jre-headless, maven)'
+export const KAFKA_MISSING = JAVA_MISSING
 
 /**
  * Starts a cluster and waits until every node's port is open: then metadata and createTopics are answered. Groups and
@@ -75,20 +63,17 @@ export const KAFKA_MISSING = 'needs Java 17 and Maven (Debian: openjdk-17-jre-he
  */
 export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
   const jars = await mavenJars('kafka')
-  const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'headwater-kafka-'))
+  const { folder, remove } = serviceFolder('headwater-kafka', options.folder)
   const count = options.nodes ?? 1
-  for (let attempt = 1; ; attempt++) {
-    // Together, or the same port might be given out twice.
-    const ports = await Promise.all(Array.from({ length: count * 3 }, freePort))
+  return onFreePorts(count * 3, async (...ports) => {
     const nodes = Array.from({ length: count }, (_, i) => new KafkaNode(i + 1, join(folder, `node-${i + 1}`), jars))
+    const end = () => Promise.all(nodes.map(node => node.daemon.kill()))
     for (const node of nodes) node.configure(serverProperties(node, nodes.length, ports, options))
     try {
       await Promise.all(nodes.map(node => node.format(options.scramUsers ?? {})))
       await Promise.all(nodes.map(node => node.start()))
     } catch (error) {
-      await Promise.all(nodes.map(node => node.kill('SIGKILL')))
-      // Somebody else was quicker with a port.
-      if (attempt < 3 && String(error).includes('already in use')) continue
+      await end()
       throw error
     }
     const at = (node: number): KafkaNode => {
@@ -100,25 +85,25 @@ export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
       bootstrap: nodes.map(node => `127.0.0.1:${node.port}`),
       securedBootstrap: options.secured ? nodes.map((_, i) => `127.0.0.1:${ports[i * 3 + 2]}`) : [],
       folder,
-      pid: node => at(node).pid,
-      kill: (node, signal = 'SIGKILL') => at(node).kill(signal),
+      pid: node => at(node).daemon.pid,
+      kill: (node, signal) => at(node).daemon.kill(signal),
       restart: node => at(node).start(),
-      pause: node => void process.kill(at(node).pid, 'SIGSTOP'),
-      resume: node => void process.kill(at(node).pid, 'SIGCONT'),
-      stop: async () => {
-        await Promise.all(nodes.map(node => node.kill('SIGKILL')))
-        if (options.folder === undefined) rmSync(folder, { recursive: true, force: true })
+      pause: node => at(node).daemon.pause(),
+      resume: node => at(node).daemon.resume(),
+      async stop() {
+        await end()
+        remove()
       },
     }
-  }
+  })
 }
 
 /** One broker, which is a controller too. */
 class KafkaNode {
   readonly id: number
   readonly folder: string
+  readonly daemon: Daemon
   readonly #jars: string
-  #child: ChildProcess | undefined
   port = 0
 
   constructor(id: number, folder: string, jars: string) {
@@ -126,12 +111,19 @@ class KafkaNode {
     this.folder = folder
     this.#jars = jars
     mkdirSync(folder, { recursive: true })
-  }
-
-  get pid(): number {
-    const pid = this.#child?.pid
-    if (pid === undefined) throw new Error(`Kafka node ${this.id} does not run.`)
-    return pid
+    const java = [
+      ...JAVA_OPTIONS,
+      '-Xms64m',
+      '-Xmx256m',
+      '-XX:+ExitOnOutOfMemoryError',
+      '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
+      '-Dorg.slf4j.simpleLogger.showDateTime=true',
+      '-cp',
+      `${jars}/*`,
+      'kafka.Kafka',
+      join(folder, 'server.properties'),
+    ]
+    this.daemon = new Daemon({ name: `Kafka node ${id}`, command: ['java', ...java], logFile: join(folder, 'log') })
   }
 
   configure(properties: Readonly<Record<string, string>>): void {
@@ -158,50 +150,8 @@ class KafkaNode {
   }
 
   async start(): Promise<void> {
-    if (this.#child !== undefined) throw new Error(`Kafka node ${this.id} runs already.`)
-    const file = join(this.folder, 'log')
-    const output = openSync(file, 'a')
-    const java = [
-      ...JAVA_OPTIONS,
-      '-Xms64m',
-      '-Xmx256m',
-      '-XX:+ExitOnOutOfMemoryError',
-      '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
-      '-Dorg.slf4j.simpleLogger.showDateTime=true',
-      '-cp',
-      `${this.#jars}/*`,
-      'kafka.Kafka',
-      join(this.folder, 'server.properties'),
-    ]
-    const [command, ...args] = diesWithParent(['java', ...java])
-    const child = spawn(command as string, args, { stdio: ['ignore', output, output] })
-    closeSync(output)
-    this.#child = child
-    const atExit = (): void => void child.kill('SIGKILL')
-    process.once('exit', atExit)
-    child.once('exit', () => {
-      process.off('exit', atExit)
-      if (this.#child === child) this.#child = undefined
-    })
-    const deadline = Date.now() + START_LIMIT_MS
-    while (!(await accepts(this.port))) {
-      const hasEnded = child.exitCode !== null || child.signalCode !== null
-      if (!hasEnded && Date.now() < deadline) {
-        await new Promise(resolve => setTimeout(resolve, 50))
-        continue
-      }
-      await this.kill('SIGKILL')
-      const said = readFileSync(file, 'utf8').slice(-3_000)
-      throw new Error(`Kafka node ${this.id} ${hasEnded ? 'ended' : 'opened no port in 150 s'}. It said: ${said}`)
-    }
-  }
-
-  async kill(signal: NodeJS.Signals): Promise<void> {
-    const child = this.#child
-    if (child === undefined) return
-    const ended = new Promise(resolve => child.once('exit', resolve))
-    child.kill(signal)
-    await ended
+    this.daemon.start()
+    await this.daemon.untilReady(() => accepts(this.port), START_LIMIT_MS)
   }
 }
 
@@ -212,11 +162,6 @@ const JAVA_OPTIONS: readonly string[] = [
   '-Xshare:auto',
   '-Djava.awt.headless=true',
 ]
-
-/** Linux: the kernel kills the broker with its parent, also when that one is killed and runs no exit hook. */
-function diesWithParent(command: readonly string[]): readonly string[] {
-  return isOnPath('setpriv') ? ['setpriv', '--pdeathsig', 'KILL', ...command] : command
-}
 
 /** Node i listens on ports[3i] (plain) and ports[3i + 2] (secured); its controller on ports[3i + 1], the same over restarts. */
 function serverProperties(
@@ -257,26 +202,4 @@ function serverProperties(
     'log.cleaner.dedupe.buffer.size': '8388608',
     ...options.properties,
   }
-}
-
-function isOnPath(command: string): boolean {
-  return (process.env.PATH ?? '').split(':').some(folder => {
-    try {
-      accessSync(join(folder, command), constants.X_OK)
-      return folder !== ''
-    } catch {
-      return false
-    }
-  })
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise(resolve => {
-    const socket = connect(port, '127.0.0.1')
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', () => resolve(false))
-  })
 }

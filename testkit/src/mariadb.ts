@@ -1,10 +1,12 @@
 import { execFile } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { freePort } from './free-port.ts'
-import { findProgram, firstAnswer, type ServiceProcess, startServiceProcess } from './service-process.ts'
+import { findProgram } from './find-program.ts'
+import { onFreePorts } from './free-port.ts'
+import { serviceFolder } from './service-folder.ts'
+import { firstAnswer, type ServiceProcess, startServiceProcess } from './service-process.ts'
 
 const run = promisify(execFile)
 
@@ -50,14 +52,12 @@ export async function startMariadb(options: MariadbServerOptions = {}): Promise<
   if (program === undefined || client === undefined)
     throw new Error('mariadbd is not installed (Debian: mariadb-server)')
   // Its socket lies here, and the path of a socket has at most 107 bytes.
-  const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'hw-mariadb-'))
-  mkdirSync(folder, { recursive: true })
+  const { folder, remove } = serviceFolder('hw-mariadb', options.folder)
   const data = join(folder, 'data')
   if (!existsSync(data)) cpSync(await installedData(), data, { recursive: true })
   const socket = join(folder, 'm.sock')
 
-  for (let attempt = 1; ; attempt++) {
-    const port = await freePort()
+  return onFreePorts(1, async port => {
     const command = [
       program,
       '--no-defaults',
@@ -76,47 +76,41 @@ export async function startMariadb(options: MariadbServerOptions = {}): Promise<
       `--tmpdir=${folder}`,
       ...(options.args ?? []),
     ]
-    try {
-      const service = await startServiceProcess({
-        name: 'MariaDB',
-        command,
-        logFile: join(folder, 'mariadb.log'),
-        // The greeting: three bytes of length, a sequence number, then protocol version 10.
-        isReady: async () => (await firstAnswer(port))?.[4] === 10,
-      })
-      let databases = 0
-      const sql = async (statement: string, database?: string): Promise<string> => {
-        const args = ['--no-defaults', '-S', socket, '-uroot', '-N', '-B', '--default-character-set=utf8mb4']
-        const { stdout } = await run(client, [...args, '-e', statement, ...(database === undefined ? [] : [database])])
-        return stdout
-      }
-      return {
-        ...service,
-        port,
-        sql,
-        async database() {
-          const database = `hw_${process.pid}_${++databases}`
-          await sql(
-            // Over the socket a user comes from localhost, by TCP from 127.0.0.1 (skip-name-resolve).
-            ['127.0.0.1', 'localhost']
-              .map(host => `CREATE USER IF NOT EXISTS '${USER}'@'${host}' IDENTIFIED BY '${PASSWORD}';`)
-              .concat(`CREATE DATABASE ${database};`)
-              .concat(['127.0.0.1', 'localhost'].map(host => `GRANT ALL ON ${database}.* TO '${USER}'@'${host}';`))
-              .join(' '),
-          )
-          return { host: '127.0.0.1', port, user: USER, password: PASSWORD, database }
-        },
-        stop: async () => {
-          await service.kill()
-          if (options.folder === undefined) rmSync(folder, { recursive: true, force: true })
-        },
-      }
-    } catch (error) {
-      // Somebody else was quicker with the port.
-      if (attempt < 3 && String(error).includes('Address already in use')) continue
-      throw error
+    const service = await startServiceProcess({
+      name: 'MariaDB',
+      command,
+      logFile: join(folder, 'mariadb.log'),
+      // The greeting: three bytes of length, a sequence number, then protocol version 10.
+      isReady: async () => (await firstAnswer(port))?.[4] === 10,
+    })
+    let databases = 0
+    const sql = async (statement: string, database?: string): Promise<string> => {
+      const args = ['--no-defaults', '-S', socket, '-uroot', '-N', '-B', '--default-character-set=utf8mb4']
+      const { stdout } = await run(client, [...args, '-e', statement, ...(database === undefined ? [] : [database])])
+      return stdout
     }
-  }
+    return {
+      ...service,
+      port,
+      sql,
+      async database() {
+        const database = `hw_${process.pid}_${++databases}`
+        await sql(
+          // Over the socket a user comes from localhost, by TCP from 127.0.0.1 (skip-name-resolve).
+          ['127.0.0.1', 'localhost']
+            .map(host => `CREATE USER IF NOT EXISTS '${USER}'@'${host}' IDENTIFIED BY '${PASSWORD}';`)
+            .concat(`CREATE DATABASE ${database};`)
+            .concat(['127.0.0.1', 'localhost'].map(host => `GRANT ALL ON ${database}.* TO '${USER}'@'${host}';`))
+            .join(' '),
+        )
+        return { host: '127.0.0.1', port, user: USER, password: PASSWORD, database }
+      },
+      stop: async () => {
+        await service.kill()
+        remove()
+      },
+    }
+  })
 }
 
 /** A data folder as installed (26 MB, 2 s): made once for each version of MariaDB, then copied. */

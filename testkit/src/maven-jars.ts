@@ -4,11 +4,22 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writ
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { findProgram } from './find-program.ts'
 
 const run = promisify(execFile)
 
 /** `testkit/`, from `src/` as from `dist/`. */
 const TESTKIT = fileURLToPath(new URL('..', import.meta.url))
+
+/** Java and, unless the jars are there already, Maven: their names, or undefined when one is missing. */
+export function findJavaFor(name: string): string | undefined {
+  if (findProgram('java') === undefined) return undefined
+  if (existsSync(mavenJarsFolder(name))) return 'java'
+  return findProgram('mvn') && 'java, mvn'
+}
+
+/** What to tell whoever has not both. */
+export const JAVA_MISSING = 'needs Java 17 and Maven (Debian: openjdk-17-jre-headless, maven)'
 
 /** Where the jars of `testkit/maven/<name>/pom.xml` are kept; another pom, another folder. */
 export function mavenJarsFolder(name: string): string {

@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort } from './free-port.ts'
-import { findProgram, firstAnswer, type ServiceProcess, startServiceProcess } from './service-process.ts'
+import { findProgram } from './find-program.ts'
+import { onFreePorts } from './free-port.ts'
+import { serviceFolder } from './service-folder.ts'
+import { firstAnswer, type ServiceProcess, startServiceProcess } from './service-process.ts'
 
 /** A real Redis of the test's own. */
 export interface RedisServer extends ServiceProcess {
@@ -38,11 +38,9 @@ export function findRedis(): string | undefined {
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
   const program = findRedis()
   if (program === undefined) throw new Error('redis-server is not installed (Debian: redis-server)')
-  const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'headwater-redis-'))
-  mkdirSync(folder, { recursive: true })
+  const { folder, remove } = serviceFolder('headwater-redis', options.folder)
   const { password, maxmemory = '0', policy = 'noeviction', appendonly = true } = options
-  for (let attempt = 1; ; attempt++) {
-    const port = await freePort()
+  return onFreePorts(1, async port => {
     const say = `${password === undefined ? '' : `AUTH ${password}\r\n`}PING\r\n`
     const settings = {
       port: String(port),
@@ -57,28 +55,22 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
       ...(password !== undefined && { requirepass: password }),
     }
     const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value])
-    try {
-      const service = await startServiceProcess({
-        name: 'Redis',
-        command: [program, ...args, ...(options.args ?? [])],
-        logFile: join(folder, 'redis.log'),
-        // `-LOADING` while the AOF is read.
-        isReady: async () => /^\+(PONG|OK)/.test(String(await firstAnswer(port, say))),
-      })
-      return {
-        ...service,
-        port,
-        url: `redis://127.0.0.1:${port}`,
-        folder,
-        stop: async () => {
-          await service.kill()
-          if (options.folder === undefined) rmSync(folder, { recursive: true, force: true })
-        },
-      }
-    } catch (error) {
-      // Somebody else was quicker with the port.
-      if (attempt < 3 && String(error).includes('Address already in use')) continue
-      throw error
+    const service = await startServiceProcess({
+      name: 'Redis',
+      command: [program, ...args, ...(options.args ?? [])],
+      logFile: join(folder, 'redis.log'),
+      // `-LOADING` while the AOF is read.
+      isReady: async () => /^\+(PONG|OK)/.test(String(await firstAnswer(port, say))),
+    })
+    return {
+      ...service,
+      port,
+      url: `redis://127.0.0.1:${port}`,
+      folder,
+      async stop() {
+        await service.kill()
+        remove()
+      },
     }
-  }
+  })
 }

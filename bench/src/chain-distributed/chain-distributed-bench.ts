@@ -1,7 +1,13 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { findFluentd, fluentdMissing, serviceOrSkip } from '@headwater/testkit'
+import {
+  type DistributedServices,
+  findFluentd,
+  fluentdMissing,
+  serviceOrSkip,
+  startDistributedServices,
+} from '@headwater/testkit'
 import { appendLines, expectedCounts } from '../access-lines.ts'
 import {
   atLeast,
@@ -16,7 +22,7 @@ import {
 import { hotspotsIn } from '../profile.ts'
 import { yardstickMicros } from '../yardstick.ts'
 import { type CpuByProcess, startPipeline } from './pipeline.ts'
-import { hasStores, type Stores, startStores } from './stores.ts'
+import { cpuOfStores, hasStores } from './stores.ts'
 
 /** The original chain (Fluentd → Kafka → filter → Kafka → Spark → Redis and Parquet), tuned in its favour, events/CPU-s. */
 const ORIGINAL = 2_700
@@ -57,11 +63,11 @@ async function run({ scale, profile }: RunOptions, events: number | undefined): 
   const count = events ?? (small ? 2_000 : 1_000_000)
   const lines = { scenarios: 20, members: small ? 1_000 : 100_000, startMs: Date.now() - count, stepMs: 1 }
   const folder = mkdtempSync(join(tmpdir(), 'headwater-bench-'))
-  let stores: Stores | undefined
+  let stores: DistributedServices | undefined
   try {
     const file = join(folder, 'lines.log')
     await appendLines(file, 0, count, lines)
-    stores = await startStores()
+    stores = await startDistributedServices()
     const rows: Row[] = []
     const verdicts: Verdict[] = []
     let hotspots: readonly Hotspot[] | undefined // of `ship`'s run
@@ -85,7 +91,7 @@ async function run({ scale, profile }: RunOptions, events: number | undefined): 
 /** A fresh system, fed with the whole file at once. */
 async function oneWay(
   shipper: 'ship' | 'fluentd',
-  stores: Stores,
+  stores: DistributedServices,
   file: string,
   count: number,
   lines: Parameters<typeof expectedCounts>[2],
@@ -104,12 +110,12 @@ async function oneWay(
   let stopped = false
   try {
     const yardstick = yardstickMicros()
-    const before = stores.cpu()
+    const before = cpuOfStores(stores)
     const started = performance.now()
     await pipeline.feed(file)
     await pipeline.untilComplete(count, 1_800_000)
     const cpu = pipeline.cpu()
-    const after = stores.cpu()
+    const after = cpuOfStores(stores)
     const wall = (performance.now() - started) / 1000
     const machine = {
       'yardstick µs': ((yardstick + yardstickMicros()) / 2).toFixed(2),

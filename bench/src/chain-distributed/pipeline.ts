@@ -2,17 +2,20 @@ import { createReadStream, createWriteStream, mkdirSync, mkdtempSync, rmSync, wr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline as stream } from 'node:stream/promises'
-import { setTimeout as pause } from 'node:timers/promises'
-import { downloadHdfs, startFluentd } from '@headwater/testkit'
+import { type DistributedServices, downloadHdfs, newSystem, startFluentd } from '@headwater/testkit'
 import { benchScenarios, memberCsv } from '../access-lines.ts'
-import { checkCounts, type Expected } from '../complete-run.ts'
+import { checkCounts, type Expected, untilComplete } from '../complete-run.ts'
 import { cpuSecondsOf } from '../cpu-time.ts'
-import type { ScenarioCounts } from '../headwater-process.ts'
-import { runCommand, type StageProcess, startStage } from './stage-process.ts'
-import { newSystem, type Stores } from './stores.ts'
+import {
+  type HeadwaterProcess,
+  runCommand,
+  type ScenarioCounts,
+  type Settings,
+  startCommand,
+} from '../headwater-process.ts'
 
 export interface PipelineOptions {
-  stores: Stores
+  stores: DistributedServices
   partitions: number
   shipper: 'ship' | 'fluentd'
   /** The stages of each worker process: `['filter', 'stats']` is one process with two. */
@@ -45,19 +48,18 @@ interface Process {
   cpu(): number
 }
 
-const COUNTED = 'headwater_stats_outcomes_total{result="counted"}'
-const ARCHIVED = (table: string) => `headwater_archive_rows_total{table="${table}",result="archived"}`
-
 /** Makes topics, tables, scenarios and members, and starts the shipper on an empty log and the workers. */
 export async function startPipeline(options: PipelineOptions): Promise<Pipeline> {
   const { stores, partitions, shipper, profiles } = options
-  const { settings, root } = await newSystem(stores, partitions)
+  const system = await newSystem(stores, partitions)
+  // The last rows need not wait for the usual half minute of silence.
+  const settings: Settings = { ...system.settings, HEADWATER_ARCHIVE_ROLL_IDLE_MS: '1000' }
   const dir = mkdtempSync(join(tmpdir(), 'headwater-bench-'))
   const accessLog = join(dir, 'log', 'access.log')
   mkdirSync(join(dir, 'log'))
   writeFileSync(accessLog, '')
   const closing: (() => Promise<unknown>)[] = []
-  const workers: StageProcess[] = []
+  const workers: HeadwaterProcess[] = []
   const processes: Process[] = []
 
   async function stop(): Promise<void> {
@@ -66,9 +68,9 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
     for (const end of ended) if (end.status === 'rejected') throw end.reason
   }
 
-  async function stage(name: string, args: readonly string[]): Promise<StageProcess> {
+  async function stage(name: string, args: readonly string[]): Promise<HeadwaterProcess> {
     const profile = profiles === undefined ? undefined : join(profiles, name)
-    const started = await startStage(args, join(dir, name), settings, profile)
+    const started = await startCommand(args, join(dir, name), settings, profile)
     closing.push(() => started.stop())
     processes.push({ name, startCpu: started.startCpu, cpu: () => cpuSecondsOf(started.pid) })
     return started
@@ -99,31 +101,21 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
     throw error
   }
 
-  async function done(): Promise<number[]> {
-    const samples = await Promise.all(workers.map(worker => worker.metrics()))
-    return [COUNTED, ARCHIVED('event_log'), ARCHIVED('scenario_log')].map(name =>
-      samples.reduce((sum, metrics) => sum + (metrics.get(name) ?? 0), 0),
-    )
+  /** All workers' samples, added up. */
+  async function metrics(): Promise<Map<string, number>> {
+    const sums = new Map<string, number>()
+    for (const samples of await Promise.all(workers.map(worker => worker.metrics())))
+      for (const [name, value] of samples) sums.set(name, (sums.get(name) ?? 0) + value)
+    return sums
   }
 
   return {
     feed: file => stream(createReadStream(file), createWriteStream(accessLog, { flags: 'a' })),
-    async untilComplete(events, timeoutMs) {
-      const deadline = performance.now() + timeoutMs
-      for (;;) {
-        const seen = await done()
-        if (seen.every(count => count >= events)) return
-        if (performance.now() > deadline)
-          throw new Error(
-            `${events} events must be counted and archived in ${timeoutMs} ms. Found: ${seen.join(', ')}.`,
-          )
-        await pause(events < 100_000 ? 100 : 500)
-      }
-    },
+    untilComplete: (events, timeoutMs) => untilComplete({ metrics }, events, timeoutMs),
     cpu: () => new Map(processes.map(({ name, startCpu, cpu }) => [name, { start: startCpu, total: cpu() }])),
     async check(expected) {
       const copy = join(dir, 'archive')
-      await downloadHdfs(stores.hdfs.nameNodeUrl, root, copy)
+      await downloadHdfs(stores.hdfs.nameNodeUrl, system.root, copy)
       const rows = JSON.parse(await command('stats', '--json')) as ScenarioCounts[]
       await checkCounts(rows, copy, expected)
     },

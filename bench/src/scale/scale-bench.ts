@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type DistributedServices, startDistributedServices } from '@headwater/testkit'
 import { appendLines, expectedCounts, type LineOptions } from '../access-lines.ts'
 import { atMost, type Bench, type Measured, type Row, type RunOptions, shown } from '../bench.ts'
 import { startPipeline } from '../chain-distributed/pipeline.ts'
-import { hasStores, type Stores, startStores } from '../chain-distributed/stores.ts'
+import { hasStores } from '../chain-distributed/stores.ts'
 import { yardstickMicros } from '../yardstick.ts'
 
 /** So many events first, unmeasured: start, compilation and the first fill of caches are no cost of an event. */
@@ -28,7 +29,7 @@ async function run({ scale }: RunOptions, events: number | undefined): Promise<M
   const small = scale === 'small'
   const largest = events ?? (small ? 2_000 : 1_000_000)
   const lots = small ? [1_000, largest] : lotsUpTo(largest)
-  const stores = await startStores()
+  const stores = await startDistributedServices()
   try {
     const rows: Row[] = []
     const costs: number[] = []
@@ -51,7 +52,12 @@ interface Lot {
 }
 
 /** One system: the warm-up, then each lot to its end. */
-async function oneSystem(stores: Stores, partitions: number, lots: readonly number[], small: boolean): Promise<Lot[]> {
+async function oneSystem(
+  stores: DistributedServices,
+  partitions: number,
+  lots: readonly number[],
+  small: boolean,
+): Promise<Lot[]> {
   const warmUp = small ? 500 : WARM_UP
   const total = lots.reduce((sum, lot) => sum + lot, warmUp)
   const lines: LineOptions = { scenarios: 20, members: small ? 1_000 : 100_000, startMs: Date.now() - total, stepMs: 1 }

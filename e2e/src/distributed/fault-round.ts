@@ -2,20 +2,22 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { downloadHdfs } from '@headwater/testkit'
+import { type DistributedServices, downloadHdfs } from '@headwater/testkit'
 import { type HeadwaterProcess, runHeadwater, type Settings, startHeadwater } from '../headwater-process.ts'
 import { keepForALook } from '../keep-for-a-look.ts'
+import { metricsOf } from '../metrics-of.ts'
 import { isClean, judgeRound, type RoundResult } from '../round-result.ts'
+import { ROUND_MEMBERS, roundScenarios } from '../scenarios.ts'
 import { type SeededRandom, seededRandom } from '../seeded-random.ts'
 import { until } from '../until.ts'
 import { startVisitors } from '../visitors.ts'
-import { newTenant, type Services, type Tenant, unreadRecords } from './services.ts'
+import { allStored, newTenant, setUpTenant, type Tenant } from './tenant.ts'
 
 export type Stage = 'filter' | 'stats' | 'archive'
 
 /** What a fault may do to the system while visitors click. */
 export interface FaultContext {
-  services: Services
+  services: DistributedServices
   tenant: Tenant
   random: SeededRandom
   /** Kills the worker of a stage (SIGKILL) and starts another one. */
@@ -36,33 +38,13 @@ export interface Fault {
   inject(context: FaultContext): Promise<void>
 }
 
-const MEMBERS = 'member_id,age,gender\n1,34,MALE\n2,19,MALE\n3,40,FEMALE\n'
-const scenario = (id: number, filters: object[], more: object = {}) => ({
-  scenario_id: id,
-  title: `scenario ${id}`,
-  manager: 'test',
-  log_format: { e_n: 1, memberId: 1, h: 1 },
-  filters,
-  logical_operator: 'AND',
-  ...more,
-})
-const SCENARIOS = [
-  scenario(5, [
-    { left: 'age', operator: '>', right: '20' },
-    { left: 'gender', operator: '==', right: 'MALE' },
-    { left: 'h', operator: '>=', right: '9' },
-  ]),
-  scenario(6, [], { log_format: { '*': 1 } }),
-  scenario(7, [{ left: 'e_n', operator: 'contains', right: '구매' }], { site_id: 1 }),
-]
-
 /**
  * One round: gateway → access log → shipper → Kafka → one worker a stage → Redis and HDFS, visitors clicking all the time.
  * The faults are injected one after the other; then all is read to the end, and the archive as HDFS has it, the counters and
  * the visitors' memory must agree.
  */
 export async function faultRound(
-  services: Services,
+  services: DistributedServices,
   faults: readonly Fault[],
   seed: number,
   say: (sentence: string) => void = console.log,
@@ -72,18 +54,9 @@ export async function faultRound(
   const tenant = await newTenant(services, 3)
   const { settings } = tenant
   const folder = (name: string) => join(dir, name)
-  await writeFile(folder('scenarios.json'), JSON.stringify(SCENARIOS))
-  await writeFile(folder('members.csv'), MEMBERS)
-  const command = (args: readonly string[]) => runHeadwater(folder('command'), settings, args)
-  await command(['topics'])
-  await command(['db', 'migrate'])
-  await command([
-    'import',
-    '--set',
-    `scenarios.file=${folder('scenarios.json')}`,
-    '--set',
-    `members.file=${folder('members.csv')}`,
-  ])
+  await writeFile(folder('scenarios.json'), JSON.stringify(roundScenarios()))
+  await writeFile(folder('members.csv'), ROUND_MEMBERS)
+  await setUpTenant(tenant, folder('command'), dir)
 
   const running = new Set<HeadwaterProcess>()
   let started = 0
@@ -105,20 +78,11 @@ export async function faultRound(
     const workers = new Map<Stage, HeadwaterProcess>()
     for (const stage of ['filter', 'stats', 'archive'] as const) workers.set(stage, await newWorker([stage]))
     const worker = (stage: Stage): HeadwaterProcess => workers.get(stage) as HeadwaterProcess
-    const settled = async (limitMs: number) =>
-      until(
-        'every stage to store all there is',
-        async () => ((await unreadRecords(tenant)) === 0 ? true : undefined),
-        limitMs,
-      )
-
     const visitors = startVisitors({
       random,
       connections: 4,
       pauseMs: 20,
       port: () => gateway.ports.gateway,
-      paths: ['/5', '/6', '/matomo.php'],
-      members: ['1', '2', '3', 'nobody'],
     })
     const context: FaultContext = {
       services,
@@ -159,12 +123,12 @@ export async function faultRound(
     running.delete(gateway)
     await until(
       'the shipper to send all there is',
-      async () => ((await metric(shipper, 'headwater_tailer_lag_bytes')) === 0 ? true : undefined),
+      async () => (await metricsOf(shipper.ports.metrics)).get('headwater_tailer_lag_bytes') === 0 || undefined,
       120_000,
     )
     await shipper.stop()
     running.delete(shipper)
-    await settled(180_000)
+    await allStored(tenant, 180_000)
     for (const process of running) {
       if (!process.isAlive()) continue
       const code = await process.stop()
@@ -179,7 +143,7 @@ export async function faultRound(
       visitors,
       scenarioEdits: 0,
       query: async sql => JSON.parse(await runHeadwater(folder('copy'), {}, ['query', '--json', sql])) as unknown[],
-      counters: JSON.parse(await command(['stats', '--json', '--all-versions'])),
+      counters: JSON.parse(await runHeadwater(folder('command'), settings, ['stats', '--json', '--all-versions'])),
     })
     if (isClean(result)) await rm(dir, { recursive: true })
     else await keepForALook(dir, `, tenant ${tenant.name}`)
@@ -188,10 +152,4 @@ export async function faultRound(
     for (const process of running) await process.kill()
     await tenant.close()
   }
-}
-
-/** A metric without labels, as the process says it; NaN while it does not. */
-async function metric({ ports }: HeadwaterProcess, name: string): Promise<number> {
-  const text = await (await fetch(`http://127.0.0.1:${ports.metrics}/metrics`)).text()
-  return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? Number.NaN)
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Kafka as KafkaServer } from '@headwater/testkit'
 import { Kafka, logLevel } from 'kafkajs'
 import type { Visitors } from '../visitors.ts'
-import type { Tenant } from './services.ts'
+import type { Tenant } from './tenant.ts'
 
 /** Events that were put into `access-log` as lines, and nothing before: all of them are acknowledged by the broker. */
 export interface LineInput extends Visitors {

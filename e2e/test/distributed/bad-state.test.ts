@@ -1,36 +1,28 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { connectRedis, type RedisConnection } from '@headwater/processor/distributed'
-import { findHdfs, findKafka, findMariadb, findRedis, serviceOrSkip } from '@headwater/testkit'
+import { type DistributedServices, startDistributedServices } from '@headwater/testkit'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { audit } from '../../src/distributed/audit.ts'
 import { commandSays, type Said } from '../../src/distributed/command-says.ts'
 import { type LineInput, lineInput } from '../../src/distributed/line-input.ts'
-import { newTenant, type Services, startServices, type Tenant, unreadRecords } from '../../src/distributed/services.ts'
-import { type HeadwaterProcess, runHeadwater, type Settings, startHeadwater } from '../../src/headwater-process.ts'
+import { servicesThere } from '../../src/distributed/services-there.ts'
+import { allStored, newTenant, setUpTenant, type Tenant } from '../../src/distributed/tenant.ts'
+import { type HeadwaterProcess, type Settings, startHeadwater } from '../../src/headwater-process.ts'
 import { until } from '../../src/until.ts'
 
-const isThere = [
-  serviceOrSkip('Kafka', findKafka()),
-  serviceOrSkip('Redis', findRedis()),
-  serviceOrSkip('MariaDB', findMariadb()),
-  serviceOrSkip('HDFS', findHdfs()),
-].every(Boolean)
-
-const EXAMPLES = fileURLToPath(new URL('../../../examples/data/', import.meta.url))
 const WRONG = 'not-the-Passw0rd'
 const PARTITIONS = 2
 
-describe.skipIf(!isThere)('in a bad state of a service the distributed mode says what to do', () => {
-  let services: Services
+describe.skipIf(!servicesThere())('in a bad state of a service the distributed mode says what to do', () => {
+  let services: DistributedServices
   let dir: string
   let redis: RedisConnection
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'headwater-bad-state-'))
-    services = await startServices()
+    services = await startDistributedServices()
     redis = connectRedis({ url: services.redis.url, log: pino({ level: 'silent' }) })
   }, 300_000)
   afterAll(async () => {
@@ -112,11 +104,7 @@ describe.skipIf(!isThere)('in a bad state of a service the distributed mode says
     const worker = (stage: string) => workers.get(stage) as HeadwaterProcess
     beforeAll(async () => {
       tenant = await newTenant(services, PARTITIONS)
-      const command = (...args: string[]) => runHeadwater(join(dir, 'command'), tenant.settings, args)
-      await command('topics')
-      await command('db', 'migrate')
-      const [scenarios, members] = [`scenarios.file=${EXAMPLES}scenarios.json`, `members.file=${EXAMPLES}members.csv`]
-      await command('import', '--set', scenarios, '--set', members)
+      await setUpTenant(tenant, join(dir, 'command'))
       input = await lineInput(services.kafka, tenant, PARTITIONS)
       for (const stage of ['filter', 'stats', 'archive'])
         workers.set(stage, await startHeadwater(join(dir, stage), tenant.settings, ['worker', stage]))
@@ -143,11 +131,7 @@ describe.skipIf(!isThere)('in a bad state of a service the distributed mode says
       )
 
     async function expectAllStored(): Promise<void> {
-      await until(
-        'every stage to store all there is',
-        async () => ((await unreadRecords(tenant)) === 0 ? true : undefined),
-        60_000,
-      )
+      await allStored(tenant)
       const result = await audit(services, tenant, input)
       expect(result).toMatchObject({ lost: [], twice: [], invented: [], wrongCounters: [] })
       expect(result.outcomes).toBe(input.sent.size)

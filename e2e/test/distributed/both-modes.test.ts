@@ -1,31 +1,17 @@
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import {
-  downloadHdfs,
-  findFluentd,
-  findHdfs,
-  findKafka,
-  findMariadb,
-  findRedis,
-  serviceOrSkip,
-  startFluentd,
-} from '@headwater/testkit'
+import { type DistributedServices, downloadHdfs, startDistributedServices, startFluentd } from '@headwater/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { compareArchives } from '../../src/compare-archives.ts'
-import { newTenant, type Services, startServices, type Tenant, unreadRecords } from '../../src/distributed/services.ts'
+import { servicesThere } from '../../src/distributed/services-there.ts'
+import { allStored, filesIn, newTenant, setUpTenant, type Tenant } from '../../src/distributed/tenant.ts'
 import { filterResults } from '../../src/filter-results.ts'
 import { type HeadwaterProcess, runHeadwater, startHeadwater } from '../../src/headwater-process.ts'
+import { metricsOf } from '../../src/metrics-of.ts'
 import { type MixedLog, writeMixedLog } from '../../src/mixed-log.ts'
+import { menByDay, scenario } from '../../src/scenarios.ts'
 import { until } from '../../src/until.ts'
-
-const isThere = [
-  serviceOrSkip('Kafka', findKafka()),
-  serviceOrSkip('Redis', findRedis()),
-  serviceOrSkip('MariaDB', findMariadb()),
-  serviceOrSkip('HDFS', findHdfs()),
-  serviceOrSkip('Fluentd', findFluentd()),
-].every(Boolean)
 
 const LINES = 190_000
 const SEED = 20_261_122
@@ -33,24 +19,16 @@ const MEMBERS = [
   'member_id,age,gender',
   ...Array.from({ length: 60 }, (_, i) => `${100_000 + i},${i % 50},${i % 2 === 0 ? 'MALE' : 'FEMALE'}`),
 ]
-const scenario = (id: number, filters: object[], more: object = {}) => ({
-  scenario_id: id,
-  title: `scenario ${id}`,
-  manager: 'test',
-  log_format: { e_n: 1, memberId: 1, h: 1 },
-  filters,
-  logical_operator: 'AND',
-  ...more,
-})
 const SCENARIOS = [
-  scenario(5, [
-    { left: 'age', operator: '>', right: '20' },
-    { left: 'gender', operator: '==', right: 'MALE' },
-    { left: 'h', operator: '>=', right: '9' },
-  ]),
-  scenario(1, [], { site_id: 1, log_format: { '*': 1 } }),
-  scenario(7, [{ left: 'e_a', operator: 'contains', right: '구매' }], { site_id: 1, timezone: 'Asia/Seoul' }),
-  scenario(8, [], { enabled: false, site_id: 1 }),
+  menByDay(),
+  scenario(1, { site_id: 1, log_format: { '*': 1 } }),
+  scenario(7, {
+    site_id: 1,
+    log_format: { e_n: 1, memberId: 1, h: 1 },
+    timezone: 'Asia/Seoul',
+    filters: [{ left: 'e_a', operator: 'contains', right: '구매' }],
+  }),
+  scenario(8, { site_id: 1, enabled: false }),
 ]
 
 /** What `stats --json` and `replay --json` print of a scenario. */
@@ -61,8 +39,8 @@ interface Counted {
   success_count: number
 }
 
-describe.skipIf(!isThere)('both modes', () => {
-  let services: Services
+describe.skipIf(!servicesThere('Fluentd'))('both modes', () => {
+  let services: DistributedServices
   let dir: string
   let mixed: MixedLog
   /** What the embedded mode came to. */
@@ -70,18 +48,13 @@ describe.skipIf(!isThere)('both modes', () => {
   /** What was used last: its stores hold all that there is to hold. */
   let tenant: Tenant | undefined
   const running = new Set<HeadwaterProcess>()
-  const files = () => [
-    '--set',
-    `scenarios.file=${join(dir, 'scenarios.json')}`,
-    '--set',
-    `members.file=${join(dir, 'members.csv')}`,
-  ]
+  const files = () => filesIn(dir)
 
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'headwater-both-'))
     await writeFile(join(dir, 'scenarios.json'), JSON.stringify(SCENARIOS))
     await writeFile(join(dir, 'members.csv'), MEMBERS.join('\n'))
-    services = await startServices()
+    services = await startDistributedServices()
     mixed = await writeMixedLog({ file: join(dir, 'access.log'), lines: LINES, seed: SEED, dataDir: join(dir, 'none') })
     console.log(`the log: ${JSON.stringify(mixed)}`)
     embedded = await throughEmbedded()
@@ -101,11 +74,8 @@ describe.skipIf(!isThere)('both modes', () => {
     running.add(server)
     await until(
       'the embedded mode to read the log',
-      async () => {
-        const text = await (await fetch(`http://127.0.0.1:${server.ports.metrics}/metrics`)).text()
-        const lines = Number(/^headwater_filter_lines_total (\d+)$/m.exec(text)?.[1])
-        return lines === mixed.lines ? true : undefined
-      },
+      async () =>
+        (await metricsOf(server.ports.metrics)).get('headwater_filter_lines_total') === mixed.lines || undefined,
       300_000,
     )
     const results = await filterResults(server.ports.metrics)
@@ -122,10 +92,7 @@ describe.skipIf(!isThere)('both modes', () => {
       const fresh = await newTenant(services, 3)
       tenant = fresh
       const data = (name: string) => join(dir, `${by}-${name}`)
-      const command = (args: readonly string[]) => runHeadwater(data('command'), fresh.settings, args)
-      await command(['topics'])
-      await command(['db', 'migrate'])
-      await command(['import', ...files()])
+      await setUpTenant(fresh, data('command'), dir)
       const workers = await Promise.all(
         [1, 2, 3].map(n =>
           startHeadwater(data(`worker-${n}`), fresh.settings, ['worker', 'filter', 'stats', 'archive']),
@@ -148,11 +115,7 @@ describe.skipIf(!isThere)('both modes', () => {
         300_000,
       )
       await sent.stop()
-      await until(
-        'every stage to store all',
-        async () => ((await unreadRecords(fresh)) === 0 ? true : undefined),
-        300_000,
-      )
+      await allStored(fresh, 300_000)
 
       const results: Record<string, number> = {}
       for (const worker of workers) {
@@ -161,7 +124,7 @@ describe.skipIf(!isThere)('both modes', () => {
         expect(await worker.stop()).toBe(0)
         running.delete(worker)
       }
-      const counters = JSON.parse(await command(['stats', '--json']))
+      const counters = JSON.parse(await runHeadwater(data('command'), fresh.settings, ['stats', '--json']))
       await downloadHdfs(services.hdfs.nameNodeUrl, fresh.root, data('archive'))
       const differences = await compareArchives(join(dir, 'embedded', 'archive'), data('archive'))
       console.log(`${by}: ${JSON.stringify({ results, differences })}`)

@@ -7,42 +7,28 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { connectRedis, redisStatsReader } from '@headwater/processor/distributed'
 import {
-  chromiumPath,
+  type DistributedServices,
   downloadHdfs,
   type Fluentd,
-  findFluentd,
-  findHdfs,
-  findKafka,
-  findMariadb,
-  findNginx,
-  findRedis,
   type Nginx,
-  serviceOrSkip,
   startChromium,
+  startDistributedServices,
   startFluentd,
   startNginx,
 } from '@headwater/testkit'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { newTenant, type Services, startServices, type Tenant } from '../../src/distributed/services.ts'
+import { servicesThere } from '../../src/distributed/services-there.ts'
+import { newTenant, setUpTenant, type Tenant } from '../../src/distributed/tenant.ts'
 import { type HeadwaterProcess, runHeadwater, startHeadwater } from '../../src/headwater-process.ts'
+import type { CounterRow } from '../../src/round-result.ts'
 import { until } from '../../src/until.ts'
 
-const isThere = [
-  serviceOrSkip('Kafka', findKafka()),
-  serviceOrSkip('Redis', findRedis()),
-  serviceOrSkip('MariaDB', findMariadb()),
-  serviceOrSkip('HDFS', findHdfs()),
-  serviceOrSkip('Fluentd', findFluentd()),
-  serviceOrSkip('NGINX', findNginx()),
-  serviceOrSkip('Chromium', chromiumPath()),
-].every(Boolean)
-
-const EXAMPLES = fileURLToPath(new URL('../../../examples/data/', import.meta.url))
+const isThere = servicesThere('Fluentd', 'NGINX', 'Chromium')
 const NGINX = fileURLToPath(new URL('../../../nginx/', import.meta.url))
 
 describe.skipIf(!isThere)('through NGINX, Fluentd, Kafka, three workers, Redis and HDFS', () => {
-  let services: Services
+  let services: DistributedServices
   let tenant: Tenant
   let dir: string
   let nginx: Nginx
@@ -50,25 +36,17 @@ describe.skipIf(!isThere)('through NGINX, Fluentd, Kafka, three workers, Redis a
   let gateway: HeadwaterProcess
   let shop: Server
   const workers: HeadwaterProcess[] = []
-  const command = (args: readonly string[]) => runHeadwater(join(dir, 'command'), tenant.settings, args)
   const total = async (scenarioId: number): Promise<number> => {
-    const rows = JSON.parse(await command(['stats', '--json'])) as { scenario_id: number; total_count: number }[]
+    const stats = await runHeadwater(join(dir, 'command'), tenant.settings, ['stats', '--json'])
+    const rows: CounterRow[] = JSON.parse(stats)
     return rows.find(row => row.scenario_id === scenarioId)?.total_count ?? 0
   }
 
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'headwater-chain-'))
-    services = await startServices()
+    services = await startDistributedServices()
     tenant = await newTenant(services, 3)
-    await command(['topics'])
-    await command(['db', 'migrate'])
-    await command([
-      'import',
-      '--set',
-      `scenarios.file=${EXAMPLES}scenarios.json`,
-      '--set',
-      `members.file=${EXAMPLES}members.csv`,
-    ])
+    await setUpTenant(tenant, join(dir, 'command'))
     nginx = await startNginx({ configuration: NGINX })
     const topic = `${tenant.name}-access-log`
     fluentd = await startFluentd({ log: nginx.log, brokers: services.kafka.bootstrap, topic })

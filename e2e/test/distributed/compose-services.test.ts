@@ -17,6 +17,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import {
+  accepts,
   findFluentd,
   findHdfs,
   findKafka,
@@ -538,19 +539,6 @@ describe('gateway-old-logs', () => {
     expect(kept.map(path => existsSync(path))).toEqual([true, true, true])
   })
 })
-
-/** Whether a TCP connection is taken. */
-async function accepts(port: number): Promise<boolean> {
-  const { connect } = await import('node:net')
-  return new Promise(resolve => {
-    const socket = connect(port, '127.0.0.1')
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', () => resolve(false))
-  })
-}
 
 /** `fetch` cannot upload to a DataNode, which says `100 Continue` unasked. Resolves with status and answer. */
 function upload(to: URL, body: string): Promise<string> {

@@ -2,28 +2,21 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { localFileStore, readFooter } from '@headwater/processor'
-import { downloadHdfs, findHdfs, findKafka, findMariadb, findRedis, serviceOrSkip } from '@headwater/testkit'
+import { type DistributedServices, downloadHdfs, startDistributedServices } from '@headwater/testkit'
 import { Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { audit } from '../../src/distributed/audit.ts'
 import { commandSays } from '../../src/distributed/command-says.ts'
 import { type LineInput, lineInput } from '../../src/distributed/line-input.ts'
-import { newTenant, type Services, startServices, type Tenant, unreadRecords } from '../../src/distributed/services.ts'
+import { servicesThere } from '../../src/distributed/services-there.ts'
+import { allStored, newTenant, setUpTenant, type Tenant } from '../../src/distributed/tenant.ts'
 import { topicContent } from '../../src/distributed/topic-content.ts'
 import { filterResults } from '../../src/filter-results.ts'
-import { type HeadwaterProcess, runHeadwater, type Settings, startHeadwater } from '../../src/headwater-process.ts'
+import { type HeadwaterProcess, type Settings, startHeadwater } from '../../src/headwater-process.ts'
+import { metricsOf } from '../../src/metrics-of.ts'
 import { until } from '../../src/until.ts'
 
-const isThere = [
-  serviceOrSkip('Kafka', findKafka()),
-  serviceOrSkip('Redis', findRedis()),
-  serviceOrSkip('MariaDB', findMariadb()),
-  serviceOrSkip('HDFS', findHdfs()),
-].every(Boolean)
-
-const EXAMPLES = fileURLToPath(new URL('../../../examples/data/', import.meta.url))
 const PARTITIONS = 2
 /** A worker that hangs for a moment on a loaded machine keeps its partitions, and what it holds. */
 const HOLDING: Settings = {
@@ -40,8 +33,8 @@ interface Gap {
   to: number
 }
 
-describe.skipIf(!isThere)('when retention deletes what a worker had still to read', () => {
-  let services: Services
+describe.skipIf(!servicesThere())('when retention deletes what a worker had still to read', () => {
+  let services: DistributedServices
   let tenant: Tenant
   let dir: string
   let client: Kafka
@@ -58,18 +51,14 @@ describe.skipIf(!isThere)('when retention deletes what a worker had still to rea
 
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'headwater-retention-'))
-    services = await startServices()
+    services = await startDistributedServices()
     tenant = await newTenant(services, PARTITIONS)
     client = new Kafka({ brokers: services.kafka.bootstrap, logLevel: logLevel.NOTHING })
-    const command = (...args: string[]) => runHeadwater(join(dir, 'command'), tenant.settings, args)
-    await command('topics')
-    await command('db', 'migrate')
-    const [scenarios, members] = [`scenarios.file=${EXAMPLES}scenarios.json`, `members.file=${EXAMPLES}members.csv`]
-    await command('import', '--set', scenarios, '--set', members)
+    await setUpTenant(tenant, join(dir, 'command'))
     input = await lineInput(services.kafka, tenant, PARTITIONS)
     for (const stage of ['filter', 'stats', 'archive']) await start(stage)
     await input.send(200)
-    await settled()
+    await allStored(tenant)
   }, 400_000)
   afterAll(async () => {
     for (const process of workers.values()) await process.kill()
@@ -79,12 +68,6 @@ describe.skipIf(!isThere)('when retention deletes what a worker had still to rea
     await rm(dir, { recursive: true, force: true })
   })
 
-  const settled = () =>
-    until(
-      'every stage to store all there is',
-      async () => ((await unreadRecords(tenant)) === 0 ? true : undefined),
-      60_000,
-    )
   const unreadBy = (group: string, log: string) =>
     tenant.progress.unread(`${tenant.name}-${group}`, `${tenant.name}-${log}`)
   /** Filter and statistics have read all; the archive may have what it likes. */
@@ -114,9 +97,10 @@ describe.skipIf(!isThere)('when retention deletes what a worker had still to rea
 
   /** `headwater_<name>` of a worker, the values of all that has these labels added up. */
   async function metric(stage: string, name: string, labels: string): Promise<number> {
-    const text = await (await fetch(`http://127.0.0.1:${worker(stage).ports.metrics}/metrics`)).text()
-    const lines = text.split('\n').filter(line => line.startsWith(`${name}{`) && line.includes(labels))
-    return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
+    const samples = [...(await metricsOf(worker(stage).ports.metrics))]
+    return samples
+      .filter(([sample]) => sample.startsWith(`${name}{`) && sample.includes(labels))
+      .reduce((sum, [, value]) => sum + value, 0)
   }
   const lostRecords = (stage: string, group: string) =>
     metric(stage, 'headwater_kafka_lost_records_total', `group="${tenant.name}-${group}"`)
@@ -165,7 +149,7 @@ describe.skipIf(!isThere)('when retention deletes what a worker had still to rea
     expect(doctor.text).toContain(`${tenant.name}-archive-scenario-log: 200 records were deleted by retention`)
 
     await start('archive')
-    await settled()
+    await allStored(tenant)
     const gaps = said('archive', 'Records were deleted before they were archived')
     expect(gaps).toHaveLength(3)
     expect(gaps).toContainEqual(
@@ -214,7 +198,7 @@ describe.skipIf(!isThere)('when retention deletes what a worker had still to rea
       else for (const { partition, from, to } of ofLog) eaten.push(...idsAt(partition, from, to))
     }
     expect(await worker('archive').stop()).toBe(0)
-    await settled()
+    await allStored(tenant)
     await expectDisjointFiles()
     const result = await audit(services, tenant, input)
     expect(result).toMatchObject({ twice: [], invented: [] })
@@ -229,7 +213,7 @@ describe.skipIf(!isThere)('when retention deletes what a worker had still to rea
     await deleteBefore('access-log', [450, 400])
     eaten.push(...idsAt(0, 400, 450))
     await start('filter')
-    await settled()
+    await allStored(tenant)
     expect(await lostRecords('filter', 'filter')).toBe(50)
     expect(await filterResults(worker('filter').ports.metrics)).toMatchObject({ lost_to_retention: 50 })
     expect(said('filter', 'Retention deleted records before they were read')).toMatchObject([
