@@ -1,5 +1,11 @@
+import type { EnginePage } from '@headwater/testkit'
 import { expect, it } from 'vitest'
-import { describeInEngines, html, tag } from './engine-suite.ts'
+import { describeInEngines } from './engine-suite.ts'
+
+/** A step in the history, until it is done. */
+function wentBy(direction: 'back' | 'forward'): string {
+  return `new Promise(done => { addEventListener('popstate', () => done(0), { once: true }); history.${direction}() })`
+}
 
 /** What an application does, and the page views that are right for it, by their paths. */
 const TABLE: readonly (readonly [what: string, script: string, views: readonly string[]])[] = [
@@ -22,30 +28,26 @@ const TABLE: readonly (readonly [what: string, script: string, views: readonly s
   ],
   ['another query and another fragment', `(history.pushState(0, '', '?page=2'), (location.hash = 'x'), 0)`, []],
   ['push /a', `history.pushState(0, '', '/a')`, ['/a']],
-  ['back', `void history.back()`, ['/2?page=2#x']],
-  ['forward', `void history.forward()`, ['/a']],
+  ['back', wentBy('back'), ['/2?page=2#x']],
+  ['forward', wentBy('forward'), ['/a']],
   ['a click on an anchor of this page', `document.querySelector('a').click()`, []],
 ]
 
-describeInEngines('A single-page application', (suite, engine) => {
-  const application = (path: string, sabotage = '', attributes = ''): string =>
-    suite.put(
-      path,
-      html(
-        '<a href="#here">here</a><p id="here">',
-        `<script>${sabotage}</script>${tag.replace('data-site-id', `${attributes} data-site-id`)}`,
-      ),
-    )
+/**
+ * Longer than the 100 ms for which addresses may follow each other, so that what is wrong would be there, too: timers of one
+ * page end in their order.
+ */
+const settle = (page: EnginePage): Promise<unknown> =>
+  page.evaluate('new Promise(done => setTimeout(done, 150)).then(() => headwater.flush())')
 
+describeInEngines('A single-page application', (suite, engine) => {
   const counts = async (start: string, table: typeof TABLE): Promise<void> => {
-    const page = await suite.newPage()
-    await page.goto(start)
+    const page = await suite.open(start)
     await suite.until(() => expect(suite.views()).toHaveLength(1))
     for (const [what, script, paths] of table) {
       const before = suite.views().length
       await page.evaluate(script)
-      // Longer than the 100 ms for which addresses may follow each other, so that what is wrong would be there, too.
-      await page.evaluate('new Promise(done => setTimeout(done, 300)).then(() => headwater.flush())')
+      await settle(page)
       const expected = paths.map(path => suite.site.origin + path)
       await suite.until(() => expect(suite.views().length - before, what).toBeGreaterThanOrEqual(paths.length))
       const urls = suite.views().slice(before)
@@ -54,34 +56,42 @@ describeInEngines('A single-page application', (suite, engine) => {
         what,
       ).toEqual(expected)
     }
-    expect(await suite.faults(page)).toEqual([])
+    expect(await suite.leave(page)).toEqual([])
+    expect(suite.views()).toHaveLength(1 + table.flatMap(([, , paths]) => paths).length)
   }
 
   it('is counted as the table says', async () => {
-    await counts(application('/spa'), TABLE)
+    await counts('spa.html', TABLE)
   })
 
-  // WebKitGTK has none: there the table above has run without it.
-  it.skipIf(engine === 'webkit')('is counted as the table says without the Navigation API', async () => {
-    await counts(application('/spa-old', `Object.defineProperty(window, 'navigation', { value: undefined })`), TABLE)
+  it('is counted as the table says without the Navigation API', async ({ skip }) => {
+    skip(engine === 'webkit', 'WebKitGTK has none: the table above has run without it')
+    await counts('spa.html?old', TABLE)
   })
 
-  it.skipIf(engine === 'webkit')('is counted once a navigation that the page intercepts', async () => {
-    const intercept = `navigation.addEventListener('navigate', event => {
-      if (!event.canIntercept || event.hashChange) return
-      event.intercept({ handler: async () => { await new Promise(done => setTimeout(done, 20)); document.title = 'then' } })
-    })`
-    await counts(application('/spa-intercept', intercept), [
+  it('is counted once a navigation that the page intercepts', async ({ skip }) => {
+    skip(engine === 'webkit', 'WebKitGTK has no Navigation API')
+    await counts('spa.html?intercept', [
       ['navigate', `navigation.navigate('/n1').finished.then(() => 0)`, ['/n1']],
       ['replace', `navigation.navigate('/n2', { history: 'replace' }).finished.then(() => 0)`, ['/n2']],
       ['the same', `navigation.navigate(location.href).finished.then(() => 0)`, []],
-      ['back', `navigation.back().finished.then(() => 0)`, ['/spa-intercept']],
+      ['back', `navigation.back().finished.then(() => 0)`, ['/spa.html?intercept']],
     ])
     expect(suite.views()[1]!.params.action_name).toBe('then')
   })
 
+  it('names the page that it came from', async () => {
+    const page = await suite.open('spa.html')
+    await suite.until(() => expect(suite.views()).toHaveLength(1))
+    await page.evaluate(`(history.pushState(0, '', '?page=2'), (location.hash = 'x'), 0)`)
+    await settle(page)
+    await page.evaluate(`history.pushState(0, '', '/a')`)
+    await suite.until(() => expect(suite.views()).toHaveLength(2))
+    expect(suite.views()[1]!.params.urlref).toBe(`${suite.site.origin}/spa.html?page=2#x`)
+  })
+
   it('is not counted when the option is off', async () => {
     const table = TABLE.map(([what, script]) => [what, script, []] as const)
-    await counts(application('/spa-off', '', 'data-spa="false"'), table.slice(0, 5))
+    await counts('spa-off.html', table.slice(0, 5))
   })
 })
