@@ -59,10 +59,12 @@ const STAGES = [
 
 /** Waits until no stage has still to take and store a record. */
 export async function allStored({ name, progress }: Tenant, timeoutMs = 60_000): Promise<void> {
-  const unread = async (): Promise<number> => {
-    let sum = 0
-    for (const [group, log] of STAGES) sum += await progress.unread(`${name}-${group}`, `${name}-${log}`)
-    return sum
+  const unread = new Map<string, number>()
+  const isStored = async (): Promise<true | undefined> => {
+    for (const [group, log] of STAGES) unread.set(group, await progress.unread(`${name}-${group}`, `${name}-${log}`))
+    return [...unread.values()].every(records => records === 0) || undefined
   }
-  await until('every stage to store all there is', async () => ((await unread()) === 0 ? true : undefined), timeoutMs)
+  await until('every stage to store all there is', isStored, timeoutMs).catch(error => {
+    throw new Error(`${error.message}; still to store: ${JSON.stringify([...unread])}`)
+  })
 }
