@@ -357,6 +357,10 @@ export class KafkaReader<Batch> implements Reader<Batch> {
         name: `${group} of ${topic}`,
         consumer: this.#consumer!,
         assignment: () => this.#assignment(partition),
+        // Commits that were on their way when the partition was given back: nothing may be left to read that would renew them.
+        begins: (position, { committed = 0, end }) => {
+          if (position > committed && position <= end) this.#commits.add(partition, position)
+        },
         tickMs,
         minPauseMs,
         maxPauseMs,
@@ -373,8 +377,6 @@ export class KafkaReader<Batch> implements Reader<Batch> {
   async #begin(lane: PartitionLane<Batch>): Promise<void> {
     await lane.open()
     if (lane.isOpen) await this.#settle(lane)
-    // Commits that were on their way when the partition was given back: nothing may be left to read that would renew them.
-    if (lane.isOpen && lane.position > (lane.committed ?? 0)) void this.commit(lane.partition, lane.position)
     this.#wake()
   }
 

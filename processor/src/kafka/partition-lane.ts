@@ -8,6 +8,8 @@ export interface LaneOptions<Batch> {
   name: string
   consumer: Consumer<Batch>
   assignment(): Promise<Assignment>
+  /** The consumer has said where it begins: all before is stored. */
+  begins(position: Position, assignment: Assignment): void
   tickMs: number
   minPauseMs?: number | undefined
   maxPauseMs?: number | undefined
@@ -35,7 +37,6 @@ export class PartitionLane<Batch> {
   readonly #options: LaneOptions<Batch>
   #state: 'opening' | 'open' | 'closing' = 'opening'
   #position: Position = 0
-  #committed: Position | undefined
   #unfinished: Batch | undefined
   /** Calls given up before they succeed: the group waits for us, or the run ends. */
   #isYielding = false
@@ -54,11 +55,6 @@ export class PartitionLane<Batch> {
 
   get isOpen(): boolean {
     return this.#state === 'open'
-  }
-
-  /** What was committed when the lane was opened. */
-  get committed(): Position | undefined {
-    return this.#committed
   }
 
   /** The next offset to take. */
@@ -87,8 +83,10 @@ export class PartitionLane<Batch> {
       const { consumer, assignment, tickMs } = this.#options
       const begin = await this.#insist('assigned', async () => {
         const found = await assignment()
-        this.#committed = found.committed
-        return consumer.assigned(found)
+        const position = await consumer.assigned(found)
+        // Before anything is taken: what is committed from then on is the consumer's to say.
+        this.#options.begins(position, found)
+        return position
       })
       if (begin === GIVEN_UP || this.#isClosing) return
       this.#position = begin
