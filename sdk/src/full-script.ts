@@ -32,7 +32,7 @@ try {
   // Matomo's own object is no array: then Matomo is at work already, and is left alone.
   page._paq ??= []
   let queue = Array.isArray(page._paq) ? page._paq : []
-  const viaPaq = !siteId && !!queue[0]
+  const viaPaq = !siteId && queue[0]
   // Our tag beside Matomo's snippet, which will come for its queue.
   if (siteId && asked('setTrackerUrl')) queue = []
   // Who reports page views by hand does not want them by themselves.

@@ -12,7 +12,7 @@ import {
   MAX_WAITING,
   MAX_WAITING_VISIBLE,
 } from './limits.ts'
-import type { Ports, Stop } from './ports.ts'
+import type { Cancel, Ports } from './ports.ts'
 import { byWorth, type QueuedEvent } from './queued-event.ts'
 import type { StoredEvents } from './stored-events.ts'
 
@@ -47,11 +47,11 @@ export function createOutbox({ clock, transport, lifecycle }: Ports, stored: Sto
   let charsInFlight = 0
   let failures = 0
   let networkFailures = 0
-  let timer: Stop | undefined
+  let timer: Cancel | undefined
   /** Set while the pause after a failed attempt lasts. */
-  let pause: Stop | undefined
+  let pause: Cancel | undefined
   const flushed: (() => void)[] = []
-  let leaving: Stop | undefined
+  let leaving: Cancel | undefined
   /** Up to when leaving is paid for. */
   let leaveAt = 0
 
@@ -59,18 +59,21 @@ export function createOutbox({ clock, transport, lifecycle }: Ports, stored: Sto
     events.filter(event => !gone.includes(event))
 
   /** Whether there is something to send and a network to try. */
-  const able = (): boolean => !!waiting[0] && networkFailures < MAX_NETWORK_FAILURES && lifecycle.online()
+  const able = (): unknown => waiting[0] && networkFailures < MAX_NETWORK_FAILURES && lifecycle.online()
 
   /** What is not acknowledged is left with the browser in case the page dies. */
   const leaveNow = (): void => {
-    leaving?.()
-    leaving = undefined
+    leaving = leaving?.()
     let tail = [...inFlight, ...waiting]
+    let chars = 0
     transport.leave()
     while (tail[0]) {
       const { events, url, body } = nextBatch(tail, clock.now(), MAX_BATCH_CHARS)
       tail = without(tail, events)
       transport.leave(url, body)
+      // Over what a browser takes over from a page, and too late to store when the browser ends it before it is told.
+      chars += body.length
+      if (chars > MAX_IN_FLIGHT_CHARS) stored.save(events)
     }
   }
 
@@ -114,8 +117,7 @@ export function createOutbox({ clock, transport, lifecycle }: Ports, stored: Sto
   }
 
   const resume = (): void => {
-    pause?.()
-    pause = undefined
+    pause = pause?.()
     pump()
   }
 

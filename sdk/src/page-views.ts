@@ -1,6 +1,6 @@
 import type { PageKeyOptions } from './page-key.ts'
 import { pageKey } from './page-key.ts'
-import type { Ports, Stop } from './ports.ts'
+import type { Cancel, Ports, Stop } from './ports.ts'
 
 /** Addresses that follow each other faster than this are one navigation: routers redirect in steps. */
 const SETTLE_MS = 100
@@ -31,12 +31,11 @@ export function watchPageViews(
   let key = keyNow()
   let address = page.url()
   let previous = page.referrer
-  let timer: Stop | undefined
+  let timer: Cancel | undefined
 
   const settle = (): void => {
     if (!timer) return
-    timer()
-    timer = undefined
+    timer = timer()
     if (keyNow() !== key) count()
     else address = page.url()
   }

@@ -21,7 +21,7 @@ export interface PluginHost {
   ports: Ports
   visitor: Visitor
   /** What the browser's privacy signals ask for; `cookieless` forbids to say who the member is. */
-  signals: readonly (SignalPolicy | boolean)[]
+  signals: readonly (SignalPolicy | boolean | undefined)[]
   /** Whether consent and signals allow storage at this moment. */
   mayStore(): boolean
   /** Listens to an event of the window or anything in it until the tracker is destroyed. The handler may throw. */

@@ -20,11 +20,14 @@ export interface Ports {
 /** Takes back what it was returned for: a timer, a subscription. May be called twice. */
 export type Stop = () => void
 
+/** Takes a timer back, and is itself forgotten in the same breath: `timer = timer?.()`. */
+export type Cancel = () => undefined
+
 export interface Clock {
   /** The visitor's wall clock, Unix ms. It may jump in both directions. */
   now(): number
   /** Runs `task` once after `ms`. */
-  later(task: () => void, ms: number): Stop
+  later(task: () => void, ms: number): Cancel
 }
 
 export interface Page {
@@ -39,7 +42,7 @@ export interface Page {
   /** Driven by a program (`navigator.webdriver`): flagged, never dropped. */
   automated: boolean
   /** Global Privacy Control, https://privacycg.github.io/gpc-spec/ */
-  gpcSignal: boolean
+  gpcSignal: boolean | undefined
   /** `navigator.doNotTrack` */
   dntSignal: boolean
   /** Listens on the window, in the capture phase: sees every event of the page, also those the page stops. */

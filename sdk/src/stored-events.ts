@@ -38,7 +38,7 @@ export function createStoredEvents({ storage, clock }: Ports, allowed: () => boo
   return {
     save(events) {
       if (!allowed()) return
-      for (const event of events) event.stored = storage.keep(PREFIX + event.id, JSON.stringify(event))
+      for (const event of events) event.stored ||= storage.keep(PREFIX + event.id, JSON.stringify(event))
       let chars = 0
       for (const [index, event] of all().sort(byWorth).entries()) {
         chars += event.query.length

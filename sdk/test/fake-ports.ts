@@ -109,7 +109,7 @@ export function fakePage(over: Partial<Ports['page']> = {}): FakePage {
         later(task, ms) {
           const key = {}
           timers.set(key, { due: ticks + Math.max(0, ms), task })
-          return () => timers.delete(key)
+          return () => void timers.delete(key) as undefined
         },
       },
       page: {

@@ -279,6 +279,23 @@ describe('What is left with the browser in case the page dies', () => {
     expect(left(page).join()).toContain('e_n=last')
   })
 
+  it('goes into storage, too, where it is more than a browser takes over', async () => {
+    const page = fakePage()
+    page.answer = undefined
+    const tracker = start(page, { autoPageview: false })
+    const report = (count: number): void => {
+      for (let i = 0; i < count; i++) tracker.event('c', 'a', 'x'.repeat(4_000))
+    }
+    const stored = (): string[] => page.ports.storage.names().filter(name => name.startsWith('_hw_q.'))
+    report(10)
+    await page.pass(50)
+    expect(stored()).toEqual([])
+    report(10)
+    await page.pass(50)
+    expect(stored().length).toBeGreaterThanOrEqual(5)
+    page.answer = { status: 204, retryAfterMs: 0 }
+  })
+
   it('is right when the page is hidden, and does not wait for ever when the clock jumps', async () => {
     const page = fakePage()
     page.answer = undefined

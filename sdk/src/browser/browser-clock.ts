@@ -4,6 +4,6 @@ export const browserClock: Clock = {
   now: () => Date.now(),
   later(task, ms) {
     const timer = setTimeout(task, ms)
-    return () => clearTimeout(timer)
+    return () => clearTimeout(timer) as undefined
   },
 }

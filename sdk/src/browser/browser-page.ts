@@ -10,7 +10,7 @@ export function browserPage(): Page {
     resolution: `${screen.width}x${screen.height}`,
     cookiesEnabled: navigator.cookieEnabled,
     automated: navigator.webdriver,
-    gpcSignal: !!(navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl,
+    gpcSignal: (navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl,
     dntSignal: navigator.doNotTrack === '1',
     on: (name, handler) => listen(window, name, event => handler(event as unknown as PageEvent)),
   }

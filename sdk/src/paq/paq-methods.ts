@@ -16,7 +16,7 @@ export interface PaqSurroundings {
   /** The tracker's own: `setTrackerUrl`, `setSiteId`, `disableCookies` change them while it runs. */
   options: TrackerOptions
   /** Whether the page's tracker is `_paq`'s alone: addresses are then Matomo's. */
-  viaPaq: boolean
+  viaPaq: unknown
   /** All elements of the document that match. */
   elements(selector: string): Iterable<PageElement>
   visible(selector: string, seen: (element: PageElement) => void): Stop

@@ -84,9 +84,6 @@ export function describeInEngines(name: string, body: (suite: EngineSuite, engin
   for (const installed of engines())
     describe.skipIf(!serviceOrSkip(installed.name, !installed.missing, installed.missing))(
       `${name} in ${installed.name}`,
-      // The drivers hang now and then when a page is closed that listens to `pagehide`: 10 of 160 times in Chromium, 0 of
-      // 120 without a listener, whatever the page sends (measured with an empty listener, too).
-      { retry: 2 },
       () => {
         const suite = {} as EngineSuite
         let visitor: EngineVisitor | undefined
