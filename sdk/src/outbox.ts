@@ -25,7 +25,8 @@ import type { StoredEvents } from './stored-events.ts'
  *     waiting ──page hidden──▶ sendBeacon takes it: gone; in trouble: handed ──page shown──▶ waiting
  *
  * Trouble: the last attempt failed, or there is no network. In trouble everything unacknowledged is stored as well,
- * because a beacon's fate is unknown; the repeats fall to `hw_id` at the collector.
+ * because a beacon's fate is unknown; the repeats fall to `hw_id` at the collector. So is what is more than a browser takes over
+ * from a page: an overloaded one may end the page before it is told.
  */
 export interface Outbox {
   /** Sends soon, or now when `urgent` or when the page is hidden. Knows an event by its id. */
@@ -71,7 +72,6 @@ export function createOutbox({ clock, transport, lifecycle }: Ports, stored: Sto
       const { events, url, body } = nextBatch(tail, clock.now(), MAX_BATCH_CHARS)
       tail = without(tail, events)
       transport.leave(url, body)
-      // Over what a browser takes over from a page, and too late to store when the browser ends it before it is told.
       chars += body.length
       if (chars > MAX_IN_FLIGHT_CHARS) stored.save(events)
     }

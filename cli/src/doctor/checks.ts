@@ -26,7 +26,7 @@ const EMBEDDED: readonly Check[] = [
   archiveCheck,
 ]
 
-/** … in the distributed mode: this host, then the parts that all hosts share. */
+/** … in the distributed mode of this host; what all hosts share comes behind it. */
 const DISTRIBUTED_HOST: readonly Check[] = [
   nodeCheck,
   uwsCheck,

@@ -83,9 +83,11 @@ const redisCheck: Check = {
     const redis = redisOf(config, silent)
     if (redis === undefined) return [fail('No Redis is configured.', 'Set redis.url: stats workers need it.')]
     try {
-      const { faults, warnings } = await checkRedis(redis)
+      const { faults, warnings, full } = await checkRedis(redis)
       const found = [
-        ...faults.map(sentence => fail(sentence, 'Until then no counters are stored.')),
+        ...(full === undefined ? faults : [...faults, full]).map(sentence =>
+          fail(sentence, 'Until then no counters are stored.'),
+        ),
         ...warnings.map(sentence => warn(sentence, 'Ask whoever runs this Redis.')),
       ]
       return found.length > 0 ? found : [ok(`Redis at ${redis.address} never evicts and keeps its append-only file.`)]

@@ -490,7 +490,7 @@ export class KafkaReader<Batch> implements Reader<Batch> {
     }
     if (fault === undefined) return
     // While the group prepares its rebalance it still takes commits: what they say is not read again by others.
-    await within(2_000, this.#commits.flush())
+    await answerWithin(2_000, this.#commits.flush()).catch(() => {})
     throw fault
   }
 
@@ -555,7 +555,7 @@ export class KafkaReader<Batch> implements Reader<Batch> {
     this.#tryClient(client => client.pause([{ topic }]))
     for (const lane of this.#lanes.values()) this.#closeLane(lane, limitMs)
     await Promise.all(this.#closing.values())
-    await within(limitMs, this.#commits.flush())
+    await answerWithin(limitMs, this.#commits.flush()).catch(() => {})
     this.#commits.close()
     await this.#dropClient()
     this.#memberId = undefined
@@ -566,10 +566,7 @@ export class KafkaReader<Batch> implements Reader<Batch> {
     this.#client = undefined
     this.#commitOffsets = undefined
     this.#heardAt = undefined
-    await within(
-      this.#options.leaveMs,
-      client?.disconnect().catch(() => {}),
-    )
+    if (client !== undefined) await answerWithin(this.#options.leaveMs, client.disconnect()).catch(() => {})
   }
 
   #sleep(ms: number): Promise<void> {
@@ -586,14 +583,4 @@ export class KafkaReader<Batch> implements Reader<Batch> {
 /** Whether the group goes on without this member as it was. */
 function endsMembership(error: unknown): boolean {
   return ['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID'].includes(kafkaErrorType(error))
-}
-
-/** Waits for `done`, but no longer than `ms`. */
-async function within(ms: number, done: Promise<unknown> | undefined): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise(resolve => {
-    timer = setTimeout(resolve, ms)
-  })
-  await Promise.race([done, late])
-  clearTimeout(timer)
 }

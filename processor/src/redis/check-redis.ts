@@ -6,20 +6,23 @@ const ALMOST_FULL = 0.9
 
 /** What is to be said about a Redis as it is set up now, one sentence each. */
 export interface RedisFindings {
-  /** With these, counters could be lost without a word, or are refused: nothing is stored. */
+  /** With these, counters could be lost without a word: nothing is stored. */
   faults: string[]
   /** What could not be looked up, or costs more than it must at a power cut. */
   warnings: string[]
+  /** Said when its memory is used up: it refuses every write, and keeps what it has. */
+  full?: string
 }
 
 /**
  * Whether Redis keeps what it is given: `maxmemory-policy` must be noeviction (an evicted hash would be counters that
- * begin again), the append-only file must be on, and there must be room. By INFO, which managed services allow, and CONFIG where INFO is silent.
+ * begin again) and the append-only file must be on. By INFO, which managed services allow, and CONFIG where INFO is silent.
  * Rejects as `RedisConnection.run` does.
  */
 export async function checkRedis(connection: RedisConnection): Promise<RedisFindings> {
   const faults: string[] = []
   const warnings: string[] = []
+  let full: string | undefined
   const at = `Redis at ${connection.address}`
   const settings = await connection.run(async redis => {
     // A refusal of either command is no fault: the other one may answer.
@@ -59,13 +62,12 @@ export async function checkRedis(connection: RedisConnection): Promise<RedisFind
   }
   // NaN where INFO is not allowed, 0 where there is no limit.
   if (maxBytes > 0 && usedBytes >= ALMOST_FULL * maxBytes) {
-    const found = `Found: ${usedBytes} of ${maxBytes} bytes used.`
-    if (usedBytes >= maxBytes)
-      faults.push(`${at} is full and takes no more: raise its maxmemory, or move other data out of it. ${found}`)
-    else warnings.push(`${at} is almost full: raise its maxmemory, or move other data out of it. ${found}`)
+    const remedy = `raise its maxmemory, or move other data out of it. Found: ${usedBytes} of ${maxBytes} bytes used.`
+    if (usedBytes >= maxBytes) full = `${at} is full and takes no more: ${remedy}`
+    else warnings.push(`${at} is almost full: ${remedy}`)
   }
   if (role === 'slave') faults.push(`${at} must be the primary: let redis.url lead there. Found: a replica.`)
-  return { faults, warnings }
+  return { faults, warnings, ...(full !== undefined && { full }) }
 }
 
 /**

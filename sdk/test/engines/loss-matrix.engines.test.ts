@@ -54,7 +54,7 @@ for (const { name, missing, start } of engines())
       const safe = cases.filter(({ closes }) => name !== 'firefox' || !closes)
 
       // One at a time what is too much for the browser: beside twenty other cases its pages take the time that theirs need. An
-      // overloaded Chromium ends a closed tab before it is told (2 to 36 of 123 events were missed, in 4 of 6 rounds), so
+      // overloaded Chromium ends a closed tab before it is told (2 to 36 of 123 events were missed), so
       // what is over the quota is stored as soon as it is reported.
       for (const one of safe)
         (one.events ? it.sequential : it)(
