@@ -2,6 +2,7 @@ import { startKafka } from '@headwater/testkit'
 import type { Message } from 'kafkajs'
 import { type Logger, pino } from 'pino'
 import { Registry } from 'prom-client'
+import { isRetryable } from '../../src/insist.ts'
 import { KafkaConnection, type KafkaOptions } from '../../src/kafka/kafka-connection.ts'
 import { type TopicNames, topicNames } from '../../src/kafka/topic-names.ts'
 import { createProcessorMetrics, type KafkaMetrics } from '../../src/metrics.ts'
@@ -115,11 +116,18 @@ export async function startKafkaUnderTest(options: Parameters<typeof startKafka>
   }
 }
 
-/** Waits until `isTrue` holds. */
+/** Waits until `isTrue` holds. A retryable error is an answer too, "not yet": a broker that has just come back gives it for a while. */
 export async function until(isTrue: () => boolean | Promise<boolean>, what: string, limitMs = 30_000): Promise<void> {
   const deadline = Date.now() + limitMs
-  while (!(await isTrue())) {
-    if (Date.now() > deadline) throw new Error(`not within ${limitMs} ms: ${what}`)
+  for (;;) {
+    let last: unknown
+    try {
+      if (await isTrue()) return
+    } catch (error) {
+      if (!isRetryable(error)) throw error
+      last = error
+    }
+    if (Date.now() > deadline) throw new Error(`not within ${limitMs} ms: ${what}`, { cause: last })
     await new Promise(resolve => setTimeout(resolve, 20))
   }
 }
