@@ -7,8 +7,8 @@ import { chromiumPath } from '@headwater/testkit'
 
 /**
  * Chromium without a driver. Playwright and Puppeteer watch a page's network, and a watched `fetch` notes the stack that it
- * is called from: V8 then parses every function on that stack again, which was a third of what a tracker's start seemed to
- * cost (1.4 of 6.0 ms, and 2.2 of 9.2 ms where the functions are longer). Here nothing of the page is watched.
+ * is called from: V8 then parses every function on that stack again, which was a third of what our tracker's start seemed to
+ * cost (2.4 of 7.1 ms, and 4.2 of 11.2 ms where the functions are longer). Here nothing of the page is watched.
  */
 export interface BareChromium {
   /** A tab of a visitor who has never been anywhere. */
