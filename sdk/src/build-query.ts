@@ -14,9 +14,9 @@ export function buildQuery(params: Readonly<TrackedParams>): string {
   for (let max = MAX_VALUE_CHARS; ; max >>= 1) {
     const encode = (value: ParamValue): string =>
       encodeURIComponent(`${value}`.slice(0, max).replace(/[\ud800-\udfff]/gu, '\ufffd'))
-    const query = Object.entries(params)
-      .flatMap(([name, value]) => (value || value === 0 ? `${encode(name)}=${encode(value)}` : []))
-      .join('&')
-    if (query.length <= MAX_EVENT_CHARS || !max) return query
+    let query = ''
+    for (const [name, value] of Object.entries(params))
+      if (value || value === 0) query += `&${encode(name)}=${encode(value)}`
+    if (query.length <= MAX_EVENT_CHARS || !max) return query.slice(1)
   }
 }

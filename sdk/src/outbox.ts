@@ -97,7 +97,7 @@ export function createOutbox({ clock, transport, lifecycle }: Ports, stored: Sto
       inFlight = without(inFlight, events)
       charsInFlight -= body.length
       // A 4xx says that these bytes will never be taken; 408 and 429 ask for patience.
-      if (status && status < 500 && status !== 408 && status !== 429) {
+      if (/^(?!408|429)[2-4]/.test(`${status}`)) {
         failures = networkFailures = 0
         events.forEach(stored.drop)
       } else if (wanted) {
@@ -108,17 +108,19 @@ export function createOutbox({ clock, transport, lifecycle }: Ports, stored: Sto
         if (!pause) {
           networkFailures = status ? 0 : networkFailures + 1
           const jitter = Math.min(MAX_BACKOFF_MS, 1000 * 2 ** failures++) * Math.random()
-          pause = clock.later(resume, Math.min(MAX_PAUSE_MS, retryAfterMs || jitter))
+          pause = clock.later(
+            () => {
+              pause = undefined
+              pump()
+            },
+            Math.min(MAX_PAUSE_MS, retryAfterMs || jitter),
+          )
         }
       }
+      leave()
       // Room for more. What has been waiting for company goes along.
       pump()
     })
-  }
-
-  const resume = (): void => {
-    pause = pause?.()
-    pump()
   }
 
   /** Sends what waits, as far as pauses and the keepalive budget allow. */
@@ -130,7 +132,6 @@ export function createOutbox({ clock, transport, lifecycle }: Ports, stored: Sto
       send(batch)
     }
     if (!inFlight[0]) for (const resolve of flushed.splice(0)) resolve()
-    leave()
   }
 
   /** By `sendBeacon`, halving what it refuses; what it refuses alone goes by `fetch` and into storage. */
@@ -159,11 +160,15 @@ export function createOutbox({ clock, transport, lifecycle }: Ports, stored: Sto
       leave()
       if (waiting.length > MAX_WAITING) waiting.sort(byWorth).pop()
       if (!lifecycle.visible()) hide()
-      else if (urgent || waiting.length > MAX_WAITING_VISIBLE) pump()
+      else if (urgent) pump()
       else {
         timer?.()
-        // The wall clock may jump: whatever it says, never wait longer than the silence.
-        timer = clock.later(pump, Math.min(IDLE_MS, waiting[0]!.at + MAX_WAIT_MS - clock.now()))
+        // Not within the call: a request is what costs most. The wall clock may jump: whatever it says, never wait longer
+        // than the silence.
+        timer = clock.later(
+          pump,
+          waiting.length > MAX_WAITING_VISIBLE ? 0 : Math.min(IDLE_MS, waiting[0]!.at + MAX_WAIT_MS - clock.now()),
+        )
       }
     },
     hide,
@@ -171,10 +176,12 @@ export function createOutbox({ clock, transport, lifecycle }: Ports, stored: Sto
       for (const event of handed) event.tries++
       waiting.unshift(...handed)
       handed = []
+      leave()
       if (fresh) {
         networkFailures = 0
-        resume()
-      } else pump()
+        pause = pause?.()
+      }
+      pump()
     },
     flush: () =>
       new Promise(resolve => {

@@ -48,8 +48,9 @@ export function watchPageViews(
 
   return {
     seen() {
-      if (keyNow() !== key) previous = address
-      key = keyNow()
+      const now = keyNow()
+      if (now !== key) previous = address
+      key = now
       address = page.url()
       return previous
     },

@@ -5,7 +5,8 @@ import type { TrackerOptions } from './options.ts'
  * `data-auto-pageview="false"`. The endpoint is the script's origin unless `data-endpoint` says otherwise.
  */
 export function scriptOptions({ src, dataset }: HTMLScriptElement): TrackerOptions {
+  const options: TrackerOptions & Record<string, unknown> = { endpoint: new URL(src).origin }
   // `data-debug` switches on, `data-debug="false"` off; "true" is as good as true.
-  const given = Object.entries(dataset).map(([name, value]) => [name, value !== 'false' && (value || true)])
-  return { endpoint: new URL(src).origin, ...Object.fromEntries(given) }
+  for (const [name, value] of Object.entries(dataset)) options[name] = value !== 'false' && (value || true)
+  return options
 }

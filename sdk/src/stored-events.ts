@@ -40,10 +40,12 @@ export function createStoredEvents({ storage, clock }: Ports, allowed: () => boo
       if (!allowed()) return
       for (const event of events) event.stored ||= storage.keep(PREFIX + event.id, JSON.stringify(event))
       let chars = 0
-      for (const [index, event] of all().sort(byWorth).entries()) {
-        chars += event.query.length
-        if (index >= MAX_STORED || chars > MAX_STORED_CHARS) drop(event)
-      }
+      all()
+        .sort(byWorth)
+        .forEach((event, index) => {
+          chars += event.query.length
+          if (index >= MAX_STORED || chars > MAX_STORED_CHARS) drop(event)
+        })
     },
     load: endpoint => all().filter(({ target }) => target.startsWith(`${endpoint}/`)),
     drop,

@@ -72,8 +72,8 @@ export function startTracker(options: TrackerOptions, ports: Ports, plugins?: Pl
   const visitor = createVisitor(ports, mayStore, options)
   const pageLoadId = randomText(ports.randomBytes, 8)
 
-  const warn = (what: unknown, detail: unknown = ''): void => {
-    if (debug) console.warn('headwater:', what, detail)
+  const warn = (...what: unknown[]): void => {
+    if (debug) console.warn('headwater:', ...what)
   }
 
   /** Nothing of ours may stop the page's own code. */

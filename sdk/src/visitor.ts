@@ -31,7 +31,7 @@ export function createVisitor(
   let id = ''
   const write = (value: string, seconds: number): void =>
     cookies.write(
-      `_hw_id=${value}; max-age=${seconds}; path=/; SameSite=Lax${page.url().startsWith('https:') ? '; Secure' : ''}${
+      `_hw_id=${value}; max-age=${seconds}; path=/; SameSite=Lax${/^https:/.test(page.url()) ? '; Secure' : ''}${
         options.cookieDomain ? `; domain=${options.cookieDomain}` : ''
       }`,
     )

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -25,6 +25,11 @@ describe.skipIf(!existsSync(new URL('../dist/index.js', import.meta.url)))('The 
     },
     60_000,
   )
+
+  // Anything in front of it makes it a mere comment.
+  it.each(['headwater.js', 'headwater-core.js'])('has the compile hint as the first line of %s', file => {
+    expect(readFileSync(join(folder, 'dist', file), 'utf8')).toMatch(/^\/\/# allFunctionsCalledOnLoad\n/)
+  })
 
   it('works in an empty project: modules, types and the script, without any other package', () => {
     const project = mkdtempSync(join(tmpdir(), 'headwater-sdk-'))

@@ -15,7 +15,8 @@ export const browserLifecycle: Lifecycle = {
   subscribe(listener) {
     const turn = (): void => listener(visible() ? 'show' : 'hide')
     return [
-      ...['visibilitychange', 'prerenderingchange'].map(name => listen(document, name, turn)),
+      listen(document, 'visibilitychange', turn),
+      listen(document, 'prerenderingchange', turn),
       // Comes before the document calls itself hidden.
       listen(window, 'pagehide', () => listener('hide')),
       listen(window, 'pageshow', event => (event as PageTransitionEvent).persisted && listener('restore')),

@@ -9,10 +9,7 @@ export const browserNavigation: Navigation = {
   subscribe(listener) {
     const { navigation } = window as { navigation?: EventTarget }
     if (navigation) return listen(navigation, 'currententrychange', listener)
-    let live = true
-    const changed = (): void => {
-      if (live) listener()
-    }
+    let changed = listener
     for (const method of ['pushState', 'replaceState'] as const) {
       const original = history[method]
       history[method] = function (this: History, ...args) {
@@ -21,10 +18,10 @@ export const browserNavigation: Navigation = {
         return result
       }
     }
-    listen(window, 'popstate', changed)
+    listen(window, 'popstate', () => changed())
     // Others may have wrapped ours since, so it stays, asleep.
     return () => {
-      live = false
+      changed = () => {}
     }
   },
 }

@@ -1,4 +1,4 @@
-import type { Page, PageEvent } from '../ports.ts'
+import type { Page } from '../ports.ts'
 import { listen } from './listen.ts'
 
 /** Read once where it does not change. */
@@ -12,6 +12,6 @@ export function browserPage(): Page {
     automated: navigator.webdriver,
     gpcSignal: (navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl,
     dntSignal: navigator.doNotTrack === '1',
-    on: (name, handler) => listen(window, name, event => handler(event as unknown as PageEvent)),
+    on: (name, handler) => listen(window, name, handler as unknown as (event: Event) => void),
   }
 }

@@ -1,13 +1,7 @@
 import type { CookieJar, KeyValueStore } from '../ports.ts'
+import { attempt } from './attempt.ts'
 
-/** In sandboxed frames and with cookies refused, even naming `localStorage` or `document.cookie` throws. */
-function attempt<T>(work: () => T): T | undefined {
-  try {
-    return work()
-  } catch {
-    return undefined
-  }
-}
+// In sandboxed frames and with cookies refused, even naming `localStorage` or `document.cookie` throws.
 
 /** By properties, which is shorter than the methods and the same for our keys, that no method is named like. */
 export const browserStorage: KeyValueStore = {

@@ -193,7 +193,7 @@ export function paqMethods(
       remember('cookie_consent', 0)
     },
     setDoNotTrack(given) {
-      if (given && page.dntSignal) tracker.consent('denied')
+      if (given && page.dntSignal) consent(false)
     },
     getVisitorId: () => (host.mayStore() ? host.visitor.identify()[0] : ''),
   }

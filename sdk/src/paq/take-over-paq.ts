@@ -5,7 +5,7 @@ export type PaqQueue = PaqCall[]
 
 /** Matomo makes these first, wherever they stand among the calls made before the script came. */
 const FIRST =
-  /^(?:set(?:TrackerUrl|SiteId|UserId|Domains|Cookie|DoNotTrack|DownloadE)|disableCookies|require|enableLinkTracking)/
+  /^(set(TrackerUrl|SiteId|UserId|Domains|Cookie|DoNotTrack|DownloadE)|disableCookies|require|enableLinkTracking)/
 
 /**
  * Makes the waiting calls that set things up, then and from now on those that are pushed; returns what makes the other
@@ -19,14 +19,13 @@ export function takeOverPaq(
   warn: (what: unknown, detail?: unknown) => void,
   guest: boolean,
 ): () => void {
-  const told: unknown[] = []
   const make = (call: PaqCall): void => {
     try {
       const [method, ...args] = call
       if (typeof method === 'function') method.apply(methods, args as [])
       else if (Object.hasOwn(methods, method)) methods[method]!(...args)
-      else if (!told.includes(method)) {
-        told.push(method)
+      else {
+        methods[method] = () => {}
         warn('not supported:', method)
       }
     } catch (error) {

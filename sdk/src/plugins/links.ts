@@ -23,7 +23,7 @@ export function reportedLink(
   const [, said] = /(?:matomo|piwik)_(ignore|download|link)/.exec(`${element.className}`) ?? []
   if (typeof href !== 'string' || !/^(http|ftp)s?:/.test(href) || said === 'ignore') return undefined
   const { host, pathname } = new URL(href)
-  const file = new RegExp(`\\.(?:${extensions?.join('|') ?? USUAL_DOWNLOADS})$`, 'i').test(pathname)
+  const file = new RegExp(`\\.(${extensions?.join('|') ?? USUAL_DOWNLOADS})$`, 'i').test(pathname)
   if (said === 'download' || (!said && (file || element.hasAttribute?.('download')))) return { download: href }
   const own = [new URL(pageUrl).host, ...domains].some(domain =>
     domain.startsWith('*.') ? `.${host}`.endsWith(domain.slice(1)) : host === domain,

@@ -8,10 +8,10 @@ export interface Condition {
 
 /** A decimal as people write numbers, of at most 15 digits: `007`, `+7` and `1e3` are text. As core's. */
 const canonical = (text: string): number =>
-  /^-?(?:0|[1-9]\d*)(?:\.\d+)?$/.test(text) && text.replace(/\D/g, '').length < 16 ? +text : Number.NaN
+  /^-?(0|[1-9]\d*)(\.\d+)?$/.test(text) && text.replace(/\D/g, '').length < 16 ? +text : Number.NaN
 
 /** A decimal in the wider sense that an order needs: `09`, `+5`, `.5`. */
-const ordered = (text: string): number => (/^[-+]?(?:\d+\.?\d*|\.\d+)$/.test(text) ? +text : Number.NaN)
+const ordered = (text: string): number => (/^[-+]?(\d+\.?\d*|\.\d+)$/.test(text) ? +text : Number.NaN)
 
 const equal = (a: string, b: string): boolean => a === b || canonical(a) === canonical(b)
 

@@ -86,8 +86,9 @@ describeInEngines('The plugin', (suite, engine) => {
   it('errors reports errors and rejections of the page, each once, and no missing picture', async () => {
     const page = await opened('errors.html')
     for (const button of ['#throw', '#throw', '#reject', '#reject']) await page.click(button)
-    // Four and the picture: the page's own handlers hear of all.
-    expect(await suite.leave(page)).toHaveLength(5)
+    // Four and the picture: the page's own handlers hear of all, in turns of their own.
+    await suite.until(async () => expect(await page.evaluate('faults.length')).toBe(5))
+    await suite.leave(page)
     expect(suite.told()).toHaveLength(2)
     const [thrown, rejected] = suite.clicks()
     expect(thrown!.params.e_a).toMatch(/\/errors\.html:\d+:\d+$/)

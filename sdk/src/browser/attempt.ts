@@ -1,0 +1,8 @@
+/** What `work` returns, or `undefined` when the browser refuses. */
+export function attempt<T>(work: () => T): T | undefined {
+  try {
+    return work()
+  } catch {
+    return undefined
+  }
+}
