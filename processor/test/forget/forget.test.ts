@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { EVENT_COLUMNS, type Event } from '@headwater/core'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { archiveInPlace } from '../../src/archive-copy.ts'
 import { type ArchiveReader, openArchive } from '../../src/archive-query.ts'
 import { type ForgetOptions, forget } from '../../src/forget/forget.ts'
 import { localFileStore } from '../../src/stores/local-file-store.ts'
@@ -17,8 +18,9 @@ afterEach(() => rm(root, { recursive: true, force: true }))
 
 const options = (subject: ForgetOptions['subject']): ForgetOptions => ({
   subject,
-  archiveDir: join(root, 'archive'),
   files: localFileStore(join(root, 'archive')),
+  copy: archiveInPlace(join(root, 'archive')),
+  tempDir: join(root, 'tmp'),
   settle: async () => {},
 })
 const events = (count: number, visitors: number): Event[] =>
@@ -136,7 +138,11 @@ describe('forget', () => {
         const sql = `SELECT * FROM event_log WHERE visitor_id = '${visitorId(0)}' ORDER BY source_offset`
         const before = await ask(dir, sql)
         const archiveDir = join(dir, 'archive')
-        await forget({ ...options({ visitor: visitorId(1) }), archiveDir, files: localFileStore(archiveDir) })
+        await forget({
+          ...options({ visitor: visitorId(1) }),
+          files: localFileStore(archiveDir),
+          copy: archiveInPlace(archiveDir),
+        })
         expect(await ask(dir, sql)).toEqual(before)
       }),
       { numRuns: 5 },
