@@ -59,6 +59,7 @@ export async function forgetDistributed(
         const onWaiting = (left: number, of: number) => waiting.show(left, 1 - left / of)
         unarchived = await untilArchived({ kafka, config, wait: !dryRun, onWaiting })
         waiting.end()
+        return unarchived === 0
       },
       dryRun,
       codec: config.archive.codec,

@@ -16,7 +16,7 @@ export function refused(sentence: string): CommanderError {
 
 /** What was done in the archive, for people. */
 export function forgottenSentences(
-  { before, tables, otherIds }: Forgotten,
+  { before, tables, eventsKept, otherIds }: Forgotten,
   subject: ForgetSubject,
   dryRun: boolean,
 ): string[] {
@@ -32,6 +32,8 @@ export function forgottenSentences(
     )
     if (since > 0) said.push(`  ${table}: ${since} rows came in meanwhile; they are there`)
   }
+  if (eventsKept)
+    said.push('! event_log was left as it is: outcomes that are still to be archived are known by its events alone.')
   if (otherIds.length > 0)
     said.push(
       `These events bore ${'visitor' in subject ? 'members' : 'visitors'}, too, whose other rows are still there: ` +

@@ -89,7 +89,7 @@ async function forgetSubject(
       files,
       copy: archiveInPlace(folder.archive),
       tempDir: archivingOf(config, folder).tempDir,
-      settle: pid === undefined ? async () => {} : () => settle(config, folder),
+      settle: pid === undefined ? async () => (await unarchivedEvents(folder)) === 0 : () => settle(config, folder),
       dryRun: options.dryRun === true,
       codec: config.archive.codec,
       onProgress: (_, done) => progress.show(++steps, done),
@@ -112,7 +112,7 @@ async function forgetSubject(
   if ((rowsLeft(forgotten) > 0 && options.dryRun !== true) || unarchived > 0) process.exitCode = 1
 }
 
-async function settle({ metrics: { host } }: Config, folder: DataFolder): Promise<void> {
+async function settle({ metrics: { host } }: Config, folder: DataFolder): Promise<boolean> {
   const ask = async (): Promise<Response> => {
     const { metrics } = JSON.parse(readFileSync(folder.ports, 'utf8')) as { metrics: number }
     return fetch(`http://${host}:${metrics}/archive/settle`, { signal: AbortSignal.timeout(60_000) })
@@ -127,6 +127,7 @@ async function settle({ metrics: { host } }: Config, folder: DataFolder): Promis
       `the running server could not archive what it holds within 30 s, and its log says why (status ${answer.status}). ` +
         'Nothing was removed; try again, or stop the server first',
     )
+  return true
 }
 
 function remainSentences({ files, deadLetters }: LogRemains, unarchived: number): string[] {

@@ -19,10 +19,10 @@ export interface ForgetOptions {
   /** Local folder for new files while they are encoded. */
   tempDir: string
   /**
-   * Resolves when every event that the gateway acknowledged before the call is in published files of both tables; called twice.
-   * With nobody writing there is nothing to wait for.
+   * Resolves with true when every event that the gateway acknowledged before the call is in published files of both tables; with
+   * false when some are not, and nobody is there to publish them. Called twice.
    */
-  settle: () => Promise<void>
+  settle: () => Promise<boolean>
   /** Look only. */
   dryRun?: boolean
   /** Of the files written. Default `zstd`. */
@@ -52,6 +52,8 @@ export interface Forgotten {
   before: number
   /** `scenario_log`, `event_log`: in the order in which they were rewritten. */
   tables: ForgottenTable[]
+  /** Whether `event_log` was left as it is: outcomes that are still to come are known by its events alone. */
+  eventsKept: boolean
   /** Visitors whose events bore the member's id, or members of the visitor; at most 20. They are not forgotten by this. */
   otherIds: string[]
 }
@@ -64,7 +66,8 @@ const MAX_OTHER_IDS = 20
  *
  *     settle → list event_log, note the ids of the subject's events
  *     settle → list scenario_log: the outcomes of all these events are there now
- *     rewrite scenario_log, then event_log: killed in between, the events still tell which outcomes are theirs
+ *     rewrite scenario_log, then event_log: killed in between, the events still tell which outcomes are theirs; so event_log
+ *       is left alone when there may be outcomes that are not archived yet
  *     list both again and count: the proof
  *
  * Killed at any moment and begun again it does the rest. Rejects with ARCHIVE_DAMAGED when a file cannot be read.
@@ -97,7 +100,7 @@ async function forgetWith(scan: ArchiveScan, before: number, options: ForgetOpti
   await settle()
   await copy.update()
   const events = await look('event_log', 'looking')
-  await settle()
+  const isSettled = await settle()
   await copy.update()
   const outcomes = await look('scenario_log', 'looking')
   const otherIds = await scan.otherIds(
@@ -108,7 +111,8 @@ async function forgetWith(scan: ArchiveScan, before: number, options: ForgetOpti
 
   const tables: ForgottenTable[] = []
   for (const { table, listed, hits } of [outcomes, events]) {
-    const done = dryRun ? { rewritten: 0, removed: 0 } : await rewrite(scan, table, hits, options)
+    const leave = dryRun || (table === 'event_log' && !isSettled)
+    const done = leave ? { rewritten: 0, removed: 0 } : await rewrite(scan, table, hits, options)
     tables.push({ table, files: listed.length, concerned: hits.length, found: sum(hits), ...done, left: 0, since: 0 })
   }
   await copy.update()
@@ -117,7 +121,7 @@ async function forgetWith(scan: ArchiveScan, before: number, options: ForgetOpti
     told.left = hits.reduce((rows, hit) => rows + hit.before, 0)
     told.since = sum(hits) - told.left
   }
-  return { before, tables, otherIds }
+  return { before, tables, eventsKept: !dryRun && !isSettled, otherIds }
 }
 
 function sum(hits: readonly FileHits[]): number {

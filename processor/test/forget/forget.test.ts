@@ -21,7 +21,7 @@ const options = (subject: ForgetOptions['subject']): ForgetOptions => ({
   files: localFileStore(join(root, 'archive')),
   copy: archiveInPlace(join(root, 'archive')),
   tempDir: join(root, 'tmp'),
-  settle: async () => {},
+  settle: async () => true,
 })
 const events = (count: number, visitors: number): Event[] =>
   Array.from({ length: count }, (_, n) => testEvent(n, visitors))
@@ -95,6 +95,22 @@ describe('forget', () => {
     ])
     expect(await footers(root)).toEqual(before)
     await expect(forget(options({ visitor: 'me' }))).rejects.toThrow(/16 hex digits.*Found: me/)
+  })
+
+  it('keeps the events while some of their outcomes may still come, which are known by them alone', async () => {
+    await writeArchive(root, events(100, 10), 30)
+    const unsettled = await forget({ ...options({ visitor: visitorId(3) }), settle: async () => false })
+    expect(unsettled).toMatchObject({ eventsKept: true })
+    expect(unsettled.tables.map(({ removed, left }) => [removed, left])).toEqual([
+      [10, 0],
+      [0, 10],
+    ])
+    const settled = await forget(options({ visitor: visitorId(3) }))
+    expect(settled).toMatchObject({ eventsKept: false })
+    expect(settled.tables.map(({ removed, left }) => [removed, left])).toEqual([
+      [0, 0],
+      [10, 0],
+    ])
   })
 
   it('leaves a file without rows that readers read and the sink goes on from', async () => {

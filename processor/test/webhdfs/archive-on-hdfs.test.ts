@@ -257,7 +257,7 @@ describe.skipIf(!serviceOrSkip('HDFS', findHdfs(), HDFS_MISSING))('an archive in
       files,
       copy: mirroredArchive({ files, dir: join(root, 'archive') }),
       tempDir: join(root, 'tmp'),
-      settle: async () => {},
+      settle: async () => true,
     })
 
     it('removes a visitor from both tables and nobody else, beside another one who forgets', async () => {
