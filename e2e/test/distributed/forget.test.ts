@@ -120,10 +120,10 @@ describe.skipIf(!servicesThere())('an archive in HDFS', () => {
     })()
     load.catch(() => {})
     let killed = 0
-    for (let round = 0; round < 4; round++) {
+    for (let round = 0; round < 3; round++) {
       const child = spawnHeadwater(join(dir, 'command'), tenant.settings, ['forget', '--visitor', VISITOR])
       const exited = once(child, 'exit')
-      await Promise.race([exited, pause(random.between(2_000, 9_000))])
+      await Promise.race([exited, pause(random.between(1_500, 7_000))])
       if (child.exitCode === null) {
         child.kill('SIGKILL')
         killed++
