@@ -249,6 +249,10 @@ export const configSchema = z.strictObject({
         })
         .prefault({}),
     })
+    .refine(
+      ({ url, tls }) => tls.ca === undefined || url?.startsWith('rediss:') === true,
+      'must have a url that begins with rediss:// when it has tls.ca',
+    )
     .prefault({}),
   mariadb: z
     .strictObject({
@@ -267,6 +271,7 @@ export const configSchema = z.strictObject({
             .optional()
             .describe('File of the authorities (PEM) that sign its certificate. Default: Node’s own list.'),
         })
+        .refine(tls => tls.ca === undefined || tls.mode === 'on', 'must have mode on when it has ca')
         .prefault({}),
     })
     .prefault({}),
@@ -296,6 +301,10 @@ export const configSchema = z.strictObject({
         })
         .prefault({}),
     })
+    .refine(
+      ({ nameNodes, tls }) => tls.ca === undefined || nameNodes.every(url => url.startsWith('https:')),
+      'must have nameNodes that begin with https:// when it has tls.ca',
+    )
     .prefault({}),
   drainMs: integer(0, 600_000).default(10_000).describe('After SIGTERM, time to answer and store what is there.'),
 })
