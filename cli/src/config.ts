@@ -239,7 +239,20 @@ export const configSchema = z.strictObject({
         .describe('Statistics and caches of the distributed mode.'),
       username: text().optional().describe('ACL user, if there is one.'),
       password: secret().optional().describe('Password; better by the environment than in a file.'),
+      tls: z
+        .strictObject({
+          ca: text()
+            .optional()
+            .describe(
+              'With rediss://: file of the authorities (PEM) that sign its certificate. Default: Node’s own list.',
+            ),
+        })
+        .prefault({}),
     })
+    .refine(
+      ({ url, tls }) => tls.ca === undefined || url?.startsWith('rediss:') === true,
+      'must have a url that begins with rediss:// when it has tls.ca',
+    )
     .prefault({}),
   mariadb: z
     .strictObject({
@@ -249,6 +262,17 @@ export const configSchema = z.strictObject({
       password: secret().optional().describe('Password; better by the environment than in a file.'),
       database: text().default('headwater').describe('Database; `headwater db migrate` makes its tables.'),
       connections: integer(1, 100).default(4).describe('Connections of a process at most.'),
+      tls: z
+        .strictObject({
+          mode: choice('off', 'on')
+            .default('off')
+            .describe('Whether it is reached by TLS; its certificate must name `host`.'),
+          ca: text()
+            .optional()
+            .describe('File of the authorities (PEM) that sign its certificate. Default: Node’s own list.'),
+        })
+        .refine(tls => tls.ca === undefined || tls.mode === 'on', 'must have mode on when it has ca')
+        .prefault({}),
     })
     .prefault({}),
   hdfs: z
@@ -256,7 +280,7 @@ export const configSchema = z.strictObject({
       nameNodes: list()
         .default([])
         .describe(
-          'WebHDFS addresses, http://host:port; several: the one that is active is found. None: a local archive.',
+          'WebHDFS addresses, http://host:9870, or https://host:9871 (then DataNodes are reached by TLS, too); several: the one that is active is found. None: a local archive.',
         ),
       root: text().default('/headwater').describe('Folder of the archive there.'),
       user: text().default('headwater').describe('`user.name` of every call.'),
@@ -267,7 +291,20 @@ export const configSchema = z.strictObject({
         .array(text().regex(/^[^=]+=[^=]+$/, 'must be name=address'), 'must be a list of name=address')
         .default([])
         .describe('Where DataNodes are reached, when not under the names they gave: dn1:9864=10.0.0.7:9864.'),
+      tls: z
+        .strictObject({
+          ca: text()
+            .optional()
+            .describe(
+              'With https: file of the authorities (PEM) that sign its certificates. Default: Node’s own list.',
+            ),
+        })
+        .prefault({}),
     })
+    .refine(
+      ({ nameNodes, tls }) => tls.ca === undefined || nameNodes.every(url => url.startsWith('https:')),
+      'must have nameNodes that begin with https:// when it has tls.ca',
+    )
     .prefault({}),
   drainMs: integer(0, 600_000).default(10_000).describe('After SIGTERM, time to answer and store what is there.'),
 })

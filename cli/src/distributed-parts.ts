@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { type FileStore, localFileStore } from '@headwater/processor'
 import {
   connectMariadb,
@@ -57,7 +58,8 @@ export function groupOf({ kafka }: Config, stage: string): string {
 /** Redis, or `undefined` when none is configured. */
 export function redisOf({ redis }: Config, log: Logger): RedisConnection | undefined {
   if (redis.url === undefined) return undefined
-  return connectRedis({ url: redis.url, username: redis.username, password: redis.password, log })
+  const { url, username, password, tls } = redis
+  return connectRedis({ url, username, password, ca: pemOf(tls.ca), log })
 }
 
 /** Redis where there is no way without it. Throws MODE_CONFLICT. */
@@ -72,8 +74,9 @@ export function requiredRedis(config: Config, log: Logger): RedisConnection {
 
 /** MariaDB, or `undefined` when none is configured: scenarios and members are in files then. */
 export function mariadbOf({ mariadb }: Config): Mariadb | undefined {
-  const { host, ...rest } = mariadb
-  return host === undefined ? undefined : connectMariadb({ host, ...rest })
+  const { host, tls, ...rest } = mariadb
+  if (host === undefined) return undefined
+  return connectMariadb({ host, ...rest, ...(tls.mode === 'on' && { tls: { ca: pemOf(tls.ca) } }) })
 }
 
 /** MariaDB where there is no way without it. Throws MODE_CONFLICT. */
@@ -90,10 +93,16 @@ export function archiveFilesOf({ hdfs }: Config, folder: DataFolder, log: Logger
     nameNodes: hdfs.nameNodes,
     root: hdfs.root,
     user: hdfs.user,
+    ca: pemOf(hdfs.tls.ca),
     dataNodes: {
       allow: hdfs.dataNodes,
       hosts: Object.fromEntries(hdfs.dataNodeAddresses.map(pair => pair.split('=') as [string, string])),
     },
     log,
   })
+}
+
+/** The content of a certificate file. Throws with its name when it cannot be read. */
+function pemOf(file: string | undefined): string | undefined {
+  return file === undefined ? undefined : readFileSync(file, 'utf8')
 }

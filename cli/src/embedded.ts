@@ -182,7 +182,12 @@ export async function startEmbedded(config: Config, log: Logger): Promise<Embedd
   )
   const archiveRetention = runArchiveRetention(
     {
-      archive: { dir: folder.archive, files: archiveFiles, keepDays: config.archive.keepDays, log },
+      archive: {
+        files: archiveFiles,
+        tempDir: archivingOf(config, folder).tempDir,
+        keepDays: config.archive.keepDays,
+        log,
+      },
       deadLetters: { folder: folder.deadLetters, keepDays: config.deadLetters.keepDays },
       log,
     },

@@ -1,9 +1,9 @@
-import { rebuildStats } from '@headwater/processor'
+import { localFileStore, rebuildStats } from '@headwater/processor'
 import { redisStatsStore } from '@headwater/processor/distributed'
 import type { Config } from './config.ts'
 import { copyArchive } from './copy-archive.ts'
 import { dataFolder } from './data-folder.ts'
-import { archiveFilesOf, groupOf, kafkaOf, requiredRedis, topicsOf } from './distributed-parts.ts'
+import { groupOf, kafkaOf, requiredRedis, topicsOf } from './distributed-parts.ts'
 import { ModeError } from './mode-error.ts'
 import { processLog } from './process-log.ts'
 import { progressLine } from './progress-line.ts'
@@ -30,8 +30,9 @@ export async function rebuildDistributed(config: Config): Promise<void> {
         `no stats worker may run while its counters are made anew. Stop them, wait until the group ${group} has no member, ` +
           `and try again. Found: ${members} members.`,
       )
-    const files = archiveFilesOf(config, folder, log)
     await copyArchive(config, folder)
+    // All of it of one moment: archive workers go on publishing.
+    const files = localFileStore(folder.archive)
     let rows = 0
     for (const { partition, low, high } of edges.toSorted((a, b) => a.partition - b.partition)) {
       const rebuilt = await rebuildStats({

@@ -8,6 +8,7 @@ import {
   type LogName,
   partitionHasFiles,
   type ReaderHealth,
+  runArchiveRetention,
   statsSink,
 } from '@headwater/processor'
 import {
@@ -193,7 +194,21 @@ async function compose(
       metrics: metrics.archive,
       log,
     })
-    return { name: `archive ${table}`, health: from.health, run: signal => from.run(sink, signal) }
+    const retention = {
+      archive: { files, tempDir: archivingOf(config, folder).tempDir, keepDays: config.archive.keepDays, log },
+      // One of all archive workers is enough, for both tables.
+      isOwner: () => from.partitions().includes(0),
+      log,
+    }
+    return {
+      name: `archive ${table}`,
+      health: from.health,
+      run: async signal => {
+        const running = [from.run(sink, signal)]
+        if (table === 'event_log') running.push(runArchiveRetention(retention, signal))
+        await Promise.all(running)
+      },
+    }
   }
 
   const runs = [

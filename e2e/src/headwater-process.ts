@@ -89,6 +89,11 @@ export async function runHeadwater(dataDir: string, settings: Settings, args: re
   return stdout
 }
 
+/** Begins `headwater <args>`; for who wants to kill it. */
+export function spawnHeadwater(dataDir: string, settings: Settings, args: readonly string[]): ChildProcess {
+  return spawn(process.execPath, [MAIN, ...args], { env: environment(dataDir, settings), stdio: 'ignore' })
+}
+
 function environment(dataDir: string, settings: Settings): NodeJS.ProcessEnv {
   return {
     PATH: process.env.PATH,

@@ -1,11 +1,16 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { type HeadwaterProcess, MAIN, runHeadwater, type Settings, startHeadwater } from '../src/headwater-process.ts'
+import {
+  type HeadwaterProcess,
+  runHeadwater,
+  type Settings,
+  spawnHeadwater,
+  startHeadwater,
+} from '../src/headwater-process.ts'
 import { scenario } from '../src/scenarios.ts'
 import { seededRandom } from '../src/seeded-random.ts'
 import { until } from '../src/until.ts'
@@ -145,10 +150,7 @@ it('killed at any moment, under load, it loses no other row and shows none twice
   for (let round = 0; killed < 5; round++) {
     expect(round, 'rounds that ended before their kill').toBeLessThan(50)
     const started = performance.now()
-    const child = spawn(process.execPath, [MAIN, 'forget', '--visitor', VISITOR], {
-      env: { ...process.env, ...settings, HEADWATER_DATA_DIR: data },
-      stdio: 'ignore',
-    })
+    const child = spawnHeadwater(data, settings, ['forget', '--visitor', VISITOR])
     const exited = once(child, 'exit')
     await Promise.race([exited, pause(random.between(0, tookMs))])
     if (child.exitCode === null) {

@@ -1,4 +1,4 @@
-import { readdir, rmdir, unlink } from 'node:fs/promises'
+import { readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { ArchiveTable } from '@headwater/core'
@@ -8,8 +8,9 @@ import { type ReplaceableArchive, replaceArchiveFiles, type WriteReplacement } f
 import { PageScratch } from './parquet/column-chunk.ts'
 import { readFooter } from './parquet/read-footer.ts'
 import { writeParquet } from './parquet/write-parquet.ts'
+import type { FileStore } from './ports.ts'
 import { type ArchiveFileFacts, factsOf } from './sinks/archive-file-facts.ts'
-import { type ArchiveOwner, startOf } from './sinks/archive-path.ts'
+import { type ArchiveOwner, ownerOf } from './sinks/archive-path.ts'
 import { readMark, writeMark } from './sinks/archive-resume.ts'
 
 const DAY_MS = 86_400_000
@@ -41,8 +42,8 @@ export interface ExpiredFiles {
  *   2. A later round, `graceMs` on, removes the empty files and their folders.
  *
  * The sink's start relies on the newest file of a partition, or on the mark: so the mark is brought up to a file before that is
- * removed. Counters are not touched. Killed at any moment the next round does the rest. Rejects with what the disk says, or
- * with ARCHIVE_DAMAGED for a file that is none of ours (the others are done first).
+ * removed. Counters are not touched. Killed at any moment the next round does the rest; two rounds at once, on two hosts say, do no
+ * harm. Rejects with what the store says, or with ARCHIVE_DAMAGED for a file that is none of ours (the others are done first).
  */
 export async function expireArchive(options: ArchiveRetentionOptions, now = Date.now()): Promise<ExpiredFiles> {
   const done: ExpiredFiles = { emptied: 0, rows: 0, removed: 0 }
@@ -50,7 +51,8 @@ export async function expireArchive(options: ArchiveRetentionOptions, now = Date
   const oldestKept = new Date(now - options.keepDays * DAY_MS).toISOString().slice(0, 10)
   let fault: unknown
   for (const table of TABLES) {
-    for (const day of await namesIn(join(options.dir, table), 'day=')) {
+    for (const day of await options.files.folders(table)) {
+      if (options.stop?.aborted === true) break
       if (!/^day=\d{4}-\d{2}-\d{2}$/.test(day) || day.slice('day='.length) >= oldestKept) continue
       await expireDay(options, table, day, now, done).catch(error => {
         fault ??= error
@@ -71,7 +73,7 @@ async function expireDay(
   now: number,
   done: ExpiredFiles,
 ): Promise<void> {
-  const { dir, files, graceMs = 3_600_000 } = options
+  const { files, graceMs = 3_600_000 } = options
   const last = new Map<string, { owner: ArchiveOwner; path: string; facts: ArchiveFileFacts }>()
   const full = new Map<string, number>()
   const empty: string[] = []
@@ -100,12 +102,13 @@ async function expireDay(
     await files.remove(path)
     done.removed++
   }
-  if (empty.length > 0) await removeEmptyFolders(join(dir, table, day))
+  if (empty.length > 0) await removeEmptyFolders(files, `${table}/${day}`)
 }
 
 /** The file without its rows. */
-const writeEmpty: WriteReplacement = (path, footer, target, gapBytes) =>
-  writeParquet(target, {
+const writeEmpty: WriteReplacement = async ({ path }, footer, target, gapBytes) => {
+  if (footer.metadata['headwater.expired'] !== undefined) return 'unneeded' // another round was faster
+  await writeParquet(target, {
     columns: footerColumns(path, footer),
     order: new Uint32Array(),
     sortedBy: [],
@@ -115,26 +118,13 @@ const writeEmpty: WriteReplacement = (path, footer, target, gapBytes) =>
     scratch: new PageScratch(),
     gapBytes,
   })
-
-function ownerOf(table: ArchiveTable, path: string): ArchiveOwner | undefined {
-  const log = table === 'event_log' ? 'event-log' : 'scenario-log'
-  const [, partition, , generation] = /\+(\d+)\+(\d+)(?:\+g(\d+))?\.parquet$/.exec(path) ?? []
-  const owner: ArchiveOwner = { table, log, partition: Number(partition), generation: Number(generation ?? 0) }
-  return startOf(owner, path) === undefined ? undefined : owner
+  return 'written'
 }
 
-/** `rmdir` takes only empty ones; a sink that wants to publish there at this moment makes the folder again. */
-async function removeEmptyFolders(day: string): Promise<void> {
-  for (const hour of await namesIn(day, 'hour=')) await rmdir(join(day, hour)).catch(() => {})
-  await rmdir(day).catch(() => {})
-}
-
-async function namesIn(folder: string, prefix: string): Promise<string[]> {
-  const names = await readdir(folder).catch(cause => {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw cause
-  })
-  return names.filter(name => name.startsWith(prefix)).sort()
+/** A sink that wants to publish there at this moment makes the folder again. */
+async function removeEmptyFolders(files: FileStore, day: string): Promise<void> {
+  for (const hour of await files.folders(day)) await files.removeFolder(`${day}/${hour}`)
+  await files.removeFolder(day)
 }
 
 /**
@@ -144,7 +134,11 @@ async function namesIn(folder: string, prefix: string): Promise<string[]> {
 export async function expireDeadLetters(folder: string, keepDays: number, now = Date.now()): Promise<string[]> {
   const oldestKept = new Date(now - keepDays * DAY_MS).toISOString().slice(0, 13)
   const removed: string[] = []
-  for (const name of await namesIn(folder, '')) {
+  const names = await readdir(folder).catch(cause => {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw cause
+  })
+  for (const name of names.sort()) {
     if (!/^\d{4}-\d{2}-\d{2}T\d{2}(?:\+\d+)?\.ndjson$/.test(name) || name.slice(0, 13) >= oldestKept) continue
     await unlink(join(folder, name))
     removed.push(name)
@@ -154,20 +148,31 @@ export async function expireDeadLetters(folder: string, keepDays: number, now = 
 
 export interface RetentionRounds {
   archive: ArchiveRetentionOptions
-  deadLetters: { folder: string; keepDays: number }
+  /** None where dead letters lie in Kafka. */
+  deadLetters?: { folder: string; keepDays: number }
+  /** Whether this process is the one to do it, of several. Two at once do no harm: one round is in vain. */
+  isOwner?: () => boolean
   /** Default: every 10 minutes. */
   everyMs?: number
   log: Logger
 }
 
+/** Who is not the owner asks again so soon: partitions come and go. */
+const OWNER_LOOK_MS = 5_000
+
 /** Rounds of both, from the start until `stop` aborts. Never rejects: what could not be deleted is tried again. */
 export async function runArchiveRetention(rounds: RetentionRounds, stop: AbortSignal): Promise<void> {
-  const { archive, deadLetters, everyMs = 600_000, log } = rounds
+  const { archive, deadLetters, isOwner = () => true, everyMs = 600_000, log } = rounds
   while (!stop.aborted) {
+    if (!isOwner()) {
+      await pause(Math.min(everyMs, OWNER_LOOK_MS), undefined, { signal: stop }).catch(() => {})
+      continue
+    }
     try {
-      await expireArchive(archive)
-      const removed = await expireDeadLetters(deadLetters.folder, deadLetters.keepDays)
-      if (removed.length > 0) log.info({ files: removed.length }, 'Deleted old files of dead letters')
+      await expireArchive({ ...archive, stop })
+      const removed = deadLetters && (await expireDeadLetters(deadLetters.folder, deadLetters.keepDays))
+      if (removed !== undefined && removed.length > 0)
+        log.info({ files: removed.length }, 'Deleted old files of dead letters')
     } catch (error) {
       log.warn({ err: error }, 'What is over its time could not be deleted from the archive; it is tried again')
     }

@@ -1,3 +1,4 @@
+export * from './archive-copy.ts'
 export * from './archive-query.ts'
 export * from './archive-retention.ts'
 export * from './committed-positions.ts'

@@ -236,6 +236,16 @@ export interface StoredFile {
   bytes: number
   /** Unix ms. */
   modifiedAt: number
+  /** Tells this file from any other that had its name before, or will have it. */
+  version: string
+}
+
+/** An upload that is to take the place of a published file. */
+export interface Replacement {
+  temporary: string
+  final: string
+  /** Of the file that was read: no other one is replaced. */
+  version: string
 }
 
 /**
@@ -244,10 +254,17 @@ export interface StoredFile {
  * `put` uploads a local file under a temporary path (below `_tmp/`), whole or not at all visible there as closed.
  * `publish` gives it its final path and never replaces: 'exists' when the final path is taken. It may be asked again after
  * an unknown answer. Readers ignore names that begin with `_`.
+ *
+ * `replace` puts uploads in the places of published files, one after the other, each in one step: whoever opens the path has the
+ * old file or the new one, also when this process is killed. 'changed': it was not done, as another file stands there by now, or
+ * the upload is gone; 'gone': there is no file any more. Whoever replaces does so alone, across processes and hosts, so no
+ * replacement is ever undone by one that was made from an older file. After a rejection each of them may have been done, or not,
+ * and nothing more will happen.
  */
 export interface FileStore {
   put(localFile: string, temporary: string): Promise<void>
   publish(temporary: string, final: string): Promise<'published' | 'exists'>
+  replace(replacements: readonly Replacement[]): Promise<('replaced' | 'changed' | 'gone')[]>
   /** All files below `folder`, in order of path; `[]` when there is no such folder. */
   list(folder: string): Promise<StoredFile[]>
   stat(path: string): Promise<StoredFile | undefined>
@@ -256,4 +273,8 @@ export interface FileStore {
   /** Replaces a small file atomically (low-water marks). */
   write(path: string, content: Uint8Array): Promise<void>
   remove(path: string): Promise<void>
+  /** Names of the folders in a folder, in order; `[]` when there is no such folder. */
+  folders(folder: string): Promise<string[]>
+  /** Removes a folder with nothing in it; leaves any other. */
+  removeFolder(folder: string): Promise<void>
 }

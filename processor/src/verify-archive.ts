@@ -2,9 +2,9 @@ import type { ArchiveTable, Counters } from '@headwater/core'
 import { openArchive } from './archive-query.ts'
 import type { ArchiveReader } from './archive-reader.ts'
 import { readFooter } from './parquet/read-footer.ts'
-import type { FileStore, Position, StoredFile } from './ports.ts'
+import type { FileStore, PartitionId, Position, StoredFile } from './ports.ts'
 import { factsOf } from './sinks/archive-file-facts.ts'
-import { type ArchiveOwner, startOf } from './sinks/archive-path.ts'
+import { type ArchiveOwner, ownerOf, startOf } from './sinks/archive-path.ts'
 
 export interface VerifyArchiveOptions {
   /** The archive's folder, for SQL. */
@@ -29,22 +29,20 @@ export interface VerifiedTable {
   files: number
   rows: number
   bytes: number
-  /** Behind the last archived record; 0 when there is none. */
-  end: Position
+  /** By partition that has files: behind its last archived record. */
+  ends: ReadonlyMap<PartitionId, Position>
   faults: ArchiveFault[]
   /** Files below the table's folder that no sink of this version writes. Queries read them. */
   strangers: string[]
 }
 
-const OWNERS: readonly ArchiveOwner[] = [
-  { table: 'event_log', log: 'event-log', partition: 0, generation: 0 },
-  { table: 'scenario_log', log: 'scenario-log', partition: 0, generation: 0 },
-]
+const TABLES: readonly ArchiveTable[] = ['event_log', 'scenario_log']
 const FILES_A_QUERY = 64
 const BYTES_A_QUERY = 64 * 1024 * 1024
 const DEADLINE_MS = 600_000
 
 interface ReadFile extends StoredFile {
+  owner: ArchiveOwner
   start: Position
   end: Position
   rows: number
@@ -52,24 +50,24 @@ interface ReadFile extends StoredFile {
 
 /**
  * Looks through the whole archive, also while it grows (what is published meanwhile is not looked at): every footer reads
- * and says what the name says; no file begins inside the one before it, so no record is there twice; every page of every
- * column reads, gives as many rows as the footer says, and rows of that range only. Faults are told, not thrown; rejects
+ * and says what the name says; no file begins inside the one before it of its partition, so no record is there twice; every page
+ * of every column reads, gives as many rows as the footer says, and rows of that range only. Faults are told, not thrown; rejects
  * when the folder itself cannot be read.
  */
 export async function verifyArchive(options: VerifyArchiveOptions): Promise<VerifiedTable[]> {
-  const lists = await Promise.all(OWNERS.map(({ table }) => options.files.list(table)))
+  const lists = await Promise.all(TABLES.map(table => options.files.list(table)))
   const totalBytes = lists.flat().reduce((sum, { bytes }) => sum + bytes, 0)
   const done = { rows: 0, doneBytes: 0, totalBytes }
   const archive = await openFiles(options.archiveDir)
   try {
     const tables: VerifiedTable[] = []
-    for (const [i, owner] of OWNERS.entries()) {
-      const table = await verifyTable(archive, owner, lists[i] ?? [], options, (rows, bytes) => {
+    for (const [i, table] of TABLES.entries()) {
+      const verified = await verifyTable(archive, table, lists[i] ?? [], options, (rows, bytes) => {
         done.rows += rows
         done.doneBytes += bytes
         options.onProgress?.(done)
       })
-      tables.push(table)
+      tables.push(verified)
     }
     return tables
   } finally {
@@ -84,7 +82,7 @@ function openFiles(archiveDir: string): Promise<ArchiveReader> {
 
 async function verifyTable(
   archive: ArchiveReader,
-  owner: ArchiveOwner,
+  table: ArchiveTable,
   list: readonly StoredFile[],
   { archiveDir, files }: VerifyArchiveOptions,
   onDone: (rows: number, bytes: number) => void,
@@ -93,8 +91,9 @@ async function verifyTable(
   const strangers: string[] = []
   const good: ReadFile[] = []
   for (const file of list) {
-    const start = startOf(owner, file.path)
-    if (start === undefined) {
+    const owner = ownerOf(table, file.path)
+    const start = owner && startOf(owner, file.path)
+    if (owner === undefined || start === undefined) {
       if (file.path.endsWith('.parquet')) strangers.push(file.path)
       continue
     }
@@ -102,16 +101,20 @@ async function verifyTable(
       const footer = await readFooter(files, file.path)
       if (footer === undefined) continue // gone since the listing
       const facts = factsOf(file.path, footer)
-      if (facts.start === start) good.push({ ...file, start, end: facts.end, rows: facts.rows })
+      if (facts.start === start) good.push({ ...file, owner, start, end: facts.end, rows: facts.rows })
       else faults.push({ path: file.path, message: `Its footer says that it begins at ${facts.start}.` })
     } catch (error) {
       faults.push({ path: file.path, message: sentence(error) })
     }
   }
-  good.sort((a, b) => a.start - b.start)
-  for (const [i, { path, start }] of good.entries()) {
+  good.sort(
+    (a, b) => a.owner.partition - b.owner.partition || a.owner.generation - b.owner.generation || a.start - b.start,
+  )
+  const ends = new Map<PartitionId, Position>()
+  for (const [i, { path, owner, start, end }] of good.entries()) {
+    ends.set(owner.partition, Math.max(end, ends.get(owner.partition) ?? 0))
     const before = good[i - 1]
-    if (before !== undefined && start < before.end)
+    if (before !== undefined && isSameOwner(before.owner, owner) && start < before.end)
       faults.push({ path, message: `It begins at ${start}, inside ${before.path}, which ends at ${before.end}.` })
   }
 
@@ -154,7 +157,11 @@ async function verifyTable(
     )
   }
   const bytes = good.reduce((sum, file) => sum + file.bytes, 0)
-  return { table: owner.table, files: good.length, rows, bytes, end: good.at(-1)?.end ?? 0, faults, strangers }
+  return { table, files: good.length, rows, bytes, ends, faults, strangers }
+}
+
+function isSameOwner(a: ArchiveOwner, b: ArchiveOwner): boolean {
+  return a.partition === b.partition && a.generation === b.generation
 }
 
 interface FoundRows {
@@ -185,11 +192,14 @@ async function readRows(
   }
 }
 
-function sqlOfCounts(archiveDir: string, before: Position): string {
+function sqlOfCounts(archiveDir: string, stored: readonly StoredCounters[]): string {
   const files = `${escaped(`${archiveDir}/scenario_log`)}/day=*/hour=*/scenario-log+*.parquet`
+  const counted = stored.map(
+    ({ partition, position }) => `(source_partition = ${partition} AND source_offset < ${position})`,
+  )
   return `
     SELECT scenario_id, judging_version, count(*), CAST(sum(success) AS BIGINT) FROM read_parquet('${files}')
-    WHERE source_offset < ${before} GROUP BY ALL`
+    WHERE ${counted.join(' OR ')} GROUP BY ALL`
 }
 
 /** A path that DuckDB takes for itself, not for a pattern. */
@@ -217,27 +227,43 @@ export interface CountersComparison {
   tooFew: string[]
 }
 
+/** What is stored of a partition: the counters, and how far the log was read into them. */
+export interface StoredCounters {
+  partition: PartitionId
+  position: Position
+  counters: Counters
+}
+
 /**
- * Compares counters that were stored at `position` with the rows before it. They are equal when the archive has got as far;
- * else the counters are ahead by what it has not yet. `tables` come from `verifyArchive`, after the counters were loaded.
+ * Compares the counters of all partitions with the rows before their positions. They are equal when the archive has got as far;
+ * else the counters are ahead by what it has not yet. `archived` comes from `verifyArchive`, after the counters were loaded.
  */
 export async function compareCounters(
   archiveDir: string,
   archived: VerifiedTable,
-  stored: { position: Position; counters: Counters },
+  stored: readonly StoredCounters[],
 ): Promise<CountersComparison> {
   const rowsOf = new Map<string, { rows: number; successes: number }>()
   const archive = await openFiles(archiveDir)
   try {
-    const answer = archived.files > 0 ? await archive.query(sqlOfCounts(archiveDir, stored.position)) : { rows: [] }
+    const answer =
+      archived.files > 0 && stored.length > 0 ? await archive.query(sqlOfCounts(archiveDir, stored)) : { rows: [] }
     for await (const chunk of answer.rows)
       for (const [id, version, rows, successes] of chunk as [number, number, number, number][])
         rowsOf.set(`${id} ${version}`, { rows, successes })
   } finally {
     archive.close()
   }
-  const totals = stored.counters.read()
-  const byKey = new Map(totals.map(row => [`${row.scenario_id} ${row.judging_version}`, row]))
+  const totals = stored.flatMap(({ counters }) => counters.read())
+  const byKey = new Map<string, { total_count: number; success_count: number }>()
+  for (const { scenario_id, judging_version, total_count, success_count } of totals) {
+    const key = `${scenario_id} ${judging_version}`
+    const sum = byKey.get(key) ?? { total_count: 0, success_count: 0 }
+    byKey.set(key, {
+      total_count: sum.total_count + total_count,
+      success_count: sum.success_count + success_count,
+    })
+  }
   const tooFew: string[] = []
   for (const [key, { rows, successes }] of rowsOf) {
     const { total_count = 0, success_count = 0 } = byKey.get(key) ?? {}
@@ -251,7 +277,10 @@ export async function compareCounters(
   return {
     rows: [...rowsOf.values()].reduce((sum, { rows }) => sum + rows, 0),
     counted: totals.reduce((sum, row) => sum + row.total_count, 0),
-    maxUnarchived: Math.max(0, stored.position - archived.end),
+    maxUnarchived: stored.reduce(
+      (records, { partition, position }) => records + Math.max(0, position - (archived.ends.get(partition) ?? 0)),
+      0,
+    ),
     tooFew,
   }
 }

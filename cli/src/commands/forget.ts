@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import {
+  archiveInPlace,
   expireArchive,
   expireDeadLetters,
   type ForgetSubject,
@@ -8,24 +9,15 @@ import {
   localFileStore,
   removeLeftUploads,
 } from '@headwater/processor'
-import { CommanderError } from 'commander'
 import { pino } from 'pino'
-import type { Config } from '../config.ts'
-import { isArchiveRemote } from '../copy-archive.ts'
+import { type Config, isDistributed } from '../config.ts'
 import { type DataFolder, dataFolder } from '../data-folder.ts'
 import { folderHolder, lockFolder } from '../folder-lock.ts'
+import { expiredSentence, type ForgetCommandOptions, forgottenSentences, refused, rowsLeft } from '../forget-report.ts'
 import type { LoadedConfig } from '../load-config.ts'
 import { deleteOldLogs, type LogRemains, logRemains, unarchivedEvents } from '../log-remains.ts'
 import { progressLine } from '../progress-line.ts'
-
-export interface ForgetCommandOptions {
-  visitor?: string
-  member?: string
-  expired?: boolean
-  dryRun?: boolean
-  logs?: boolean
-  json?: boolean
-}
+import { archivingOf } from '../stage-options.ts'
 
 /** An upload takes seconds; what is older was left by a crash. */
 const LEFT_UPLOAD_MS = 3_600_000
@@ -35,13 +27,10 @@ const LEFT_UPLOAD_MS = 3_600_000
  * query. Exit status 1 when something of the archive is left.
  */
 export async function forgetRows({ config }: LoadedConfig, options: ForgetCommandOptions): Promise<void> {
-  if (isArchiveRemote(config))
-    throw refused(
-      'it cannot rewrite an archive in HDFS yet (docs/guide/distributed.md says what to do instead). ' +
-        `Found: hdfs.nameNodes ${config.hdfs.nameNodes.join(', ')}`,
-    )
-  const folder = dataFolder(config.dataDir)
   const subject = subjectOf(options)
+  if (isDistributed(config))
+    return (await import('../forget-distributed.ts')).forgetDistributed(config, subject, options)
+  const folder = dataFolder(config.dataDir)
   if (!existsSync(folder.archive)) throw refused(`there is no archive in ${folder.root}`)
   const pid = folderHolder(folder.state)
   if (pid !== undefined && options.logs === true)
@@ -69,23 +58,17 @@ function subjectOf({ visitor, member, expired }: ForgetCommandOptions): ForgetSu
   return { visitor: visitor.toLowerCase() }
 }
 
-function refused(sentence: string): CommanderError {
-  return new CommanderError(1, 'forget', `error: ${sentence}.`)
-}
-
 /** What retention does, now; the second step, removing emptied files, is the server's or the next call's after an hour. */
-async function forgetExpired({ archive, deadLetters }: Config, folder: DataFolder): Promise<void> {
-  const log = pino({ level: 'silent' })
-  const files = localFileStore(folder.archive)
-  const { rows, emptied, removed } = await expireArchive({
-    dir: folder.archive,
-    files,
-    keepDays: archive.keepDays,
-    log,
+async function forgetExpired(config: Config, folder: DataFolder): Promise<void> {
+  const { keepDays } = config.archive
+  const expired = await expireArchive({
+    files: localFileStore(folder.archive),
+    tempDir: archivingOf(config, folder).tempDir,
+    keepDays,
+    log: pino({ level: 'silent' }),
   })
-  const letters = await expireDeadLetters(folder.deadLetters, deadLetters.keepDays)
-  if (archive.keepDays === undefined) console.log('archive.keepDays is not set: the archive is kept for ever.')
-  else console.log(`${rows} rows deleted in ${emptied} files, ${removed} empty files removed.`)
+  const letters = await expireDeadLetters(folder.deadLetters, config.deadLetters.keepDays)
+  console.log(expiredSentence(keepDays, expired))
   console.log(`${letters.length} files of dead letters deleted.`)
 }
 
@@ -103,9 +86,10 @@ async function forgetSubject(
   try {
     forgotten = await forget({
       subject,
-      archiveDir: folder.archive,
       files,
-      settle: pid === undefined ? async () => {} : () => settle(config, folder),
+      copy: archiveInPlace(folder.archive),
+      tempDir: archivingOf(config, folder).tempDir,
+      settle: pid === undefined ? async () => (await unarchivedEvents(folder)) === 0 : () => settle(config, folder),
       dryRun: options.dryRun === true,
       codec: config.archive.codec,
       onProgress: (_, done) => progress.show(++steps, done),
@@ -118,18 +102,17 @@ async function forgetSubject(
   const deleted = options.logs === true && options.dryRun !== true ? await deleteOldLogs(config, folder) : undefined
   const remains = await logRemains(config, folder, subject)
 
-  const left = forgotten.tables.reduce((rows, table) => rows + table.left, 0)
   if (options.json === true) console.log(JSON.stringify({ ...forgotten, unarchived, deleted, remains }, null, 2))
   else {
-    for (const sentence of sentences(forgotten, subject, options.dryRun === true)) console.log(sentence)
+    for (const sentence of forgottenSentences(forgotten, subject, options.dryRun === true)) console.log(sentence)
     if (deleted !== undefined)
       console.log(`Deleted ${deleted} access logs and segments that every reader is past, whatever log.keepMs says.`)
     for (const sentence of remainSentences(remains, unarchived)) console.log(sentence)
   }
-  if ((left > 0 && options.dryRun !== true) || unarchived > 0) process.exitCode = 1
+  if ((rowsLeft(forgotten) > 0 && options.dryRun !== true) || unarchived > 0) process.exitCode = 1
 }
 
-async function settle({ metrics: { host } }: Config, folder: DataFolder): Promise<void> {
+async function settle({ metrics: { host } }: Config, folder: DataFolder): Promise<boolean> {
   const ask = async (): Promise<Response> => {
     const { metrics } = JSON.parse(readFileSync(folder.ports, 'utf8')) as { metrics: number }
     return fetch(`http://${host}:${metrics}/archive/settle`, { signal: AbortSignal.timeout(60_000) })
@@ -144,28 +127,7 @@ async function settle({ metrics: { host } }: Config, folder: DataFolder): Promis
       `the running server could not archive what it holds within 30 s, and its log says why (status ${answer.status}). ` +
         'Nothing was removed; try again, or stop the server first',
     )
-}
-
-function sentences({ before, tables, otherIds }: Forgotten, subject: ForgetSubject, dryRun: boolean): string[] {
-  const [kind, id] = 'visitor' in subject ? ['visitor', subject.visitor] : ['member', subject.member]
-  const said = [`${kind} ${id}, all that was received before ${new Date(before).toISOString()}:`]
-  for (const { table, files, concerned, found, rewritten, removed, left, since } of tables) {
-    if (dryRun) {
-      said.push(`  ${table}: ${found} rows in ${concerned} of ${files} files (nothing was changed)`)
-      continue
-    }
-    said.push(
-      `  ${table}: ${files} files looked at, ${rewritten} rewritten, ${removed} rows removed, ${left} rows left`,
-    )
-    if (since > 0) said.push(`  ${table}: ${since} rows came in meanwhile; they are there`)
-  }
-  if (otherIds.length > 0)
-    said.push(
-      `These events bore ${'visitor' in subject ? 'members' : 'visitors'}, too, whose other rows are still there: ` +
-        `${otherIds.join(', ')}.`,
-    )
-  said.push('Counters keep their totals: they hold no visitor and no member.')
-  return said
+  return true
 }
 
 function remainSentences({ files, deadLetters }: LogRemains, unarchived: number): string[] {

@@ -1,6 +1,8 @@
-import { checkRedis, checkSchema, lookAtTopics } from '@headwater/processor/distributed'
+import { checkRedis, checkSchema, lookAtTopics, redisStatsStore } from '@headwater/processor/distributed'
 import { pino } from 'pino'
-import { archiveFilesOf, groupOf, kafkaOf, mariadbOf, redisOf, topicsOf } from '../distributed-parts.ts'
+import { archiveFilesOf, groupOf, kafkaOf, mariadbOf, redisOf, requiredRedis, topicsOf } from '../distributed-parts.ts'
+import { groupProgress } from '../group-progress.ts'
+import { checkArchive } from './archive-check.ts'
 import { type Check, type Finding, fail, ok, warn } from './check.ts'
 
 // The remote parts of the distributed mode. Each check connects by itself: one that is away hides nothing of the others.
@@ -44,33 +46,21 @@ const lagCheck: Check = {
       ['archive-event-log', topics.eventLog],
     ] as const
     try {
-      return await kafka.admin('Committed offsets are read', async admin => {
-        const found: Finding[] = []
-        for (const [stage, topic] of readers) {
-          const groupId = groupOf(config, stage)
-          const ends = await admin.fetchTopicOffsets(topic)
-          const [committed] = await admin.fetchOffsets({ groupId, topics: [topic] })
-          const at = new Map(committed?.partitions.map(({ partition, offset }) => [partition, Number(offset)]))
-          let lag = 0
-          let lost = 0
-          for (const { partition, low, high } of ends) {
-            const offset = at.get(partition) ?? -1
-            lag += Number(high) - Math.max(offset, Number(low))
-            if (offset >= 0) lost += Math.max(0, Number(low) - offset)
-          }
-          const members = (await admin.describeGroups([groupId])).groups[0]?.members.length ?? 0
-          if (lost > 0)
-            found.push(
-              fail(
-                `${groupId}: ${lost} records were deleted by retention before they were read.`,
-                'They are lost here. Give topics.retentionMs more time than the longest standstill.',
-              ),
-            )
-          const said = `${groupId}: ${members} members, ${lag} records behind.`
-          found.push(members === 0 ? warn(said, `Start a worker: headwater worker ${stage.split('-')[0]}.`) : ok(said))
-        }
-        return found
-      })
+      const found: Finding[] = []
+      for (const [stage, topic] of readers) {
+        const group = groupOf(config, stage)
+        const { behind, lost, members } = await groupProgress(kafka, group, topic)
+        if (lost > 0)
+          found.push(
+            fail(
+              `${group}: ${lost} records were deleted by retention before they were read.`,
+              'They are lost here. Give topics.retentionMs more time than the longest standstill.',
+            ),
+          )
+        const said = `${group}: ${members} members, ${behind} records behind.`
+        found.push(members === 0 ? warn(said, `Start a worker: headwater worker ${stage.split('-')[0]}.`) : ok(said))
+      }
+      return found
     } finally {
       await kafka.close()
     }
@@ -133,5 +123,22 @@ const hdfsCheck: Check = {
   },
 }
 
+const archiveCheck: Check = {
+  name: 'archive',
+  async run(patient): Promise<Finding[]> {
+    const { config, folder } = patient
+    const redis = requiredRedis(config, silent)
+    try {
+      return await checkArchive(patient, {
+        store: redisStatsStore({ redis, topic: topicsOf(config).scenarioLog }),
+        partitions: Array.from({ length: config.topics.partitions }, (_, partition) => partition),
+        root: config.hdfs.nameNodes.length > 0 ? config.hdfs.root : folder.archive,
+      })
+    } finally {
+      redis.close()
+    }
+  },
+}
+
 /** What all hosts share. */
-export const SHARED: readonly Check[] = [topicsCheck, lagCheck, redisCheck, mariadbCheck, hdfsCheck]
+export const SHARED: readonly Check[] = [topicsCheck, lagCheck, redisCheck, mariadbCheck, hdfsCheck, archiveCheck]

@@ -8,8 +8,8 @@ import type { Tenant } from './tenant.ts'
 export interface LineInput extends Visitors {
   /** The ids of each partition's lines, in their order: the n-th stands at offset n. */
   readonly byPartition: readonly (readonly string[])[]
-  /** Sends `count` events of scenario 5, dealt out over all partitions. */
-  send(count: number): Promise<void>
+  /** Sends `count` events of scenario 5 and one visitor, dealt out over all partitions. */
+  send(count: number, visitor?: string): Promise<void>
 }
 
 /** A sender of lines into the topic of a tenant with `partitions` partitions. */
@@ -24,13 +24,13 @@ export async function lineInput(kafka: KafkaServer, { name }: Tenant, partitions
     sent: ids,
     retries: 0,
     byPartition,
-    async send(count) {
+    async send(count, visitor = '0123456789abcdef') {
       const messages = Array.from({ length: count }, () => {
         const partition = ids.size % partitions
         const id = `line-${ids.size}`
         ids.add(id)
         byPartition[partition]?.push(id)
-        return { partition, value: lineOf(id) }
+        return { partition, value: lineOf(id, visitor) }
       })
       await producer.send({ topic: `${name}-access-log`, messages, acks: -1 })
     },
@@ -38,9 +38,9 @@ export async function lineInput(kafka: KafkaServer, { name }: Tenant, partitions
   }
 }
 
-function lineOf(id: string): string {
+function lineOf(id: string, visitor: string): string {
   return (
-    `203.0.113.7 - - [22/Nov/2026:10:00:00 +0000] "GET /5?e_n=a&memberId=1&_id=0123456789abcdef&hw_id=${id} HTTP/1.1" ` +
+    `203.0.113.7 - - [22/Nov/2026:10:00:00 +0000] "GET /5?e_n=a&memberId=1&_id=${visitor}&hw_id=${id} HTTP/1.1" ` +
     `204 0 "-" "test" "-" ${randomBytes(16).toString('hex')} ${(Date.now() / 1000).toFixed(3)} "-"`
   )
 }

@@ -1,13 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import type { BigIntStats } from 'node:fs'
-import { mkdir, open, rename, stat, unlink } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { whileNobodyReads } from '../archive-lock.ts'
+import { mkdir, unlink } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { ProcessorError } from '../errors.ts'
 import { type ParquetFooter, readFooter } from '../parquet/read-footer.ts'
-import type { FileStore } from '../ports.ts'
+import type { FileStore, Replacement, StoredFile } from '../ports.ts'
 import { factsOf } from '../sinks/archive-file-facts.ts'
-import { syncFolder } from '../state-file.ts'
+import { localFileStore } from '../stores/local-file-store.ts'
 import { shiftApart } from './shift-apart.ts'
 
 /** Somebody else replaced the file meanwhile: so often at most it is begun again. */
@@ -19,42 +17,40 @@ const SWAP_BYTES = 256 * 1024 * 1024
 const FIRST_GAP_BYTES = 64
 const MAX_GAPS = 3
 
-/** An archive on the local disk. The port's `publish` never replaces, on purpose; this is the one place that does. */
+/** Where files are replaced, and where new ones are written. */
 export interface ReplaceableArchive {
-  /** The archive's folder. */
-  dir: string
-  /** The same folder as a file store, for reading. */
   files: FileStore
+  /** Local folder for files while they are encoded, as of the archive sink. */
+  tempDir: string
+  /** Begins nothing more when it aborts; what is written takes its place. */
+  stop?: AbortSignal | undefined
 }
 
 /**
- * Makes the new file of `path` at `target`, with so many zeros in front of its first page (`writeParquet`); the footer must say the
- * same start, end, order key and attempt as the old one. `undefined` when the file shall stay as it is. May be called again.
+ * Writes the new file of `file` at `target`, with so many zeros in front of its first page (`writeParquet`); the footer must say the
+ * same start, end, order key and attempt as the old one. 'unneeded' when the file shall stay as it is; 'changed' when it is another
+ * one by now. May be called again.
  */
 export type WriteReplacement = (
-  path: string,
+  file: StoredFile,
   footer: ParquetFooter,
   target: string,
   gapBytes: number,
-) => Promise<unknown>
+) => Promise<'written' | 'unneeded' | 'changed'>
 
-interface Replacement {
-  path: string
-  /** The file that was read. */
-  seen: BigIntStats
-  target: string
+interface Ready extends Replacement {
+  bytes: number
 }
 
 /**
  * Puts files with fewer rows in the place of published ones. Resolves with the paths that were replaced; files that are gone by now
  * are not among them.
  *
- * The new file waits below `_tmp`, where no reader looks. One `rename` over the old name is the whole change: kill -9 at any moment
- * leaves the old file or the new one, and who opens the path once has one of them to the end. Who opens it twice (DuckDB does,
- * for the footer and for the pages) announces himself as a reader, and no file changes while he reads (archive-lock.ts); a
- * stranger who does not finds zeros where the old footer says that a page begins, and gets an error instead of wrong rows.
- * Two who replace the same file (a second forget, retention) take turns by the same lock, and the later one begins again when the
- * file is no longer the one it has read.
+ * The new file waits below `_tmp`, where no reader looks. One step of the store (`FileStore.replace`) is the whole change: kill -9 at
+ * any moment leaves the old file or the new one, and who opens the path once has one of them to the end. Who opens it twice and is
+ * not known to the store, and so finds the footer of the one and the pages of the other, meets zeros where the old footer says that
+ * a page begins, and gets an error instead of wrong rows. Two who replace the same file (a second forget, retention) take turns, and
+ * the later one begins again when the file is no longer the one it has read.
  *
  * The sink never gets in the way: it publishes only under names that are free, asks a name that is taken for its attempt, end and
  * order key, which stay, and never reads rows.
@@ -65,9 +61,10 @@ export async function replaceArchiveFiles(
   write: WriteReplacement,
   onReplaced: (path: string) => void = () => {},
 ): Promise<string[]> {
+  const isStopped = (): boolean => archive.stop?.aborted === true
   const replaced: string[] = []
   let waiting = [...paths]
-  for (let tries = 0; waiting.length > 0; tries++) {
+  for (let tries = 0; waiting.length > 0 && !isStopped(); tries++) {
     if (tries === MAX_TRIES)
       throw new ProcessorError(
         'STORE_UNAVAILABLE',
@@ -75,24 +72,27 @@ export async function replaceArchiveFiles(
         { retryable: true },
       )
     const again: string[] = []
-    for (let next = 0; next < waiting.length; ) {
-      const ready: Replacement[] = []
+    for (let next = 0; next < waiting.length && !isStopped(); ) {
+      const ready: Ready[] = []
       try {
         for (let bytes = 0; next < waiting.length && ready.length < SWAP_FILES && bytes < SWAP_BYTES; next++) {
-          const replacement = await prepare(archive, waiting[next] as string, write)
-          if (replacement === undefined) continue
-          ready.push(replacement)
-          bytes += Number(replacement.seen.size)
+          if (isStopped()) break
+          const path = waiting[next] as string
+          const prepared = await prepare(archive, path, write)
+          if (prepared === 'changed') again.push(path)
+          if (typeof prepared === 'string') continue
+          ready.push(prepared)
+          bytes += prepared.bytes
         }
-        for (const { path, done } of await swap(archive, ready)) {
-          if (!done) again.push(path)
-          else {
-            replaced.push(path)
-            onReplaced(path)
-          }
+        for (const [i, outcome] of (await archive.files.replace(ready)).entries()) {
+          const { final } = ready[i] as Ready
+          if (outcome === 'changed') again.push(final)
+          if (outcome !== 'replaced') continue
+          replaced.push(final)
+          onReplaced(final)
         }
       } finally {
-        for (const { target } of ready) await unlink(target).catch(() => {})
+        for (const { temporary } of ready) await archive.files.remove(temporary).catch(() => {})
       }
     }
     waiting = again
@@ -100,44 +100,61 @@ export async function replaceArchiveFiles(
   return replaced
 }
 
+/** Writes what is to take the place of `path`, and uploads it. */
 async function prepare(
-  archive: ReplaceableArchive,
+  { files, tempDir }: ReplaceableArchive,
   path: string,
   write: WriteReplacement,
-): Promise<Replacement | undefined> {
-  const seen = await statOf(join(archive.dir, path))
-  const footer = await readFooter(archive.files, path)
-  if (seen === undefined || footer === undefined) return undefined
-  const facts = factsOf(path, footer)
+): Promise<Ready | 'gone' | 'unneeded' | 'changed'> {
+  const file = await files.stat(path)
+  const footer = file && (await readFooter(files, path))
+  if (file === undefined || footer === undefined) return 'gone'
   const [table = '', , , name = ''] = path.split('/')
-  await mkdir(join(archive.dir, '_tmp', table), { recursive: true })
-  let gapBytes = FIRST_GAP_BYTES
-  for (let tries = 0; tries < MAX_GAPS; tries++) {
-    // The archive sink removes what bears the name of a file of its own and is a day old: also what a killed forget left.
-    const temporary = `_tmp/${table}/${name}.${randomUUID()}`
-    const target = join(archive.dir, temporary)
+  await mkdir(tempDir, { recursive: true })
+  // The archive sink removes what bears such a name and is a day old, there and below `_tmp`: also what a killed forget left.
+  const attempt = `${name}.${randomUUID()}`
+  const target = join(tempDir, `${table}+${attempt}`)
+  try {
+    const written = await writeApart({ file, footer, target }, write)
+    if (written !== 'written') return written
+    const temporary = `_tmp/${table}/${attempt}`
     try {
-      if ((await write(path, footer, target, gapBytes)) === undefined) return undefined
-      await syncFile(target)
-      const written = await readFooter(archive.files, temporary)
-      const now = written && factsOf(temporary, written)
-      if (now?.start !== facts.start || now.end !== facts.end || now.attempt !== facts.attempt || now.rows > facts.rows)
-        throw new ProcessorError(
-          'ARCHIVE_DAMAGED',
-          `what replaces ${path} must say the same as it does. Found: ${JSON.stringify(written?.metadata)}.`,
-        )
-      const shift = shiftApart(chunkStarts(written as ParquetFooter), chunkStarts(footer))
-      if (shift === 0) return { path, seen, target }
-      gapBytes += shift
+      await files.put(target, temporary)
     } catch (cause) {
-      await unlink(target).catch(() => {})
+      await files.remove(temporary).catch(() => {})
       throw cause
     }
+    return { temporary, final: path, version: file.version, bytes: file.bytes }
+  } finally {
+    await unlink(target).catch(() => {})
+  }
+}
+
+/** Writes the file so that none of its pages begins where one of the old file does. */
+async function writeApart(
+  { file, footer, target }: { file: StoredFile; footer: ParquetFooter; target: string },
+  write: WriteReplacement,
+): Promise<'written' | 'unneeded' | 'changed'> {
+  const facts = factsOf(file.path, footer)
+  let gapBytes = FIRST_GAP_BYTES
+  for (let tries = 0; tries < MAX_GAPS; tries++) {
+    const outcome = await write(file, footer, target, gapBytes)
+    if (outcome !== 'written') return outcome
+    const written = await readFooter(localFileStore(dirname(target)), basename(target))
+    const now = written && factsOf(file.path, written)
+    if (now?.start !== facts.start || now.end !== facts.end || now.attempt !== facts.attempt || now.rows > facts.rows)
+      throw new ProcessorError(
+        'ARCHIVE_DAMAGED',
+        `what replaces ${file.path} must say the same as it does. Found: ${JSON.stringify(written?.metadata)}.`,
+      )
+    const shift = shiftApart(chunkStarts(written as ParquetFooter), chunkStarts(footer))
+    if (shift === 0) return 'written'
+    gapBytes += shift
     await unlink(target)
   }
   throw new ProcessorError(
     'ARCHIVE_DAMAGED',
-    `${path} has pages wherever new ones could begin. Found: ${seen.size} bytes.`,
+    `${file.path} has pages wherever new ones could begin. Found: ${file.bytes} bytes.`,
   )
 }
 
@@ -148,49 +165,4 @@ function chunkStarts(footer: ParquetFooter): number[] {
       [meta?.dictionary_page_offset, meta?.data_page_offset].filter(at => at !== undefined).map(Number),
     ),
   )
-}
-
-async function swap(
-  archive: ReplaceableArchive,
-  ready: readonly Replacement[],
-): Promise<{ path: string; done: boolean }[]> {
-  if (ready.length === 0) return []
-  const folders = new Set<string>()
-  const swapped = await whileNobodyReads(archive.dir, async () => {
-    const done: { path: string; done: boolean }[] = []
-    for (const { path, seen, target } of ready) {
-      const full = join(archive.dir, path)
-      const current = await statOf(full)
-      if (current === undefined) continue // gone by now: retention was faster
-      const same = isSame(current, seen)
-      if (same) await rename(target, full)
-      folders.add(dirname(full))
-      done.push({ path, done: same })
-    }
-    return done
-  })
-  for (const folder of folders) await syncFolder(folder)
-  return swapped
-}
-
-async function statOf(path: string): Promise<BigIntStats | undefined> {
-  try {
-    return await stat(path, { bigint: true })
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw cause
-  }
-}
-
-function isSame(a: BigIntStats, b: BigIntStats): boolean {
-  return a.ino === b.ino && a.dev === b.dev && a.size === b.size && a.mtimeNs === b.mtimeNs
-}
-
-async function syncFile(path: string): Promise<void> {
-  const file = await open(path, 'r')
-  try {
-    await file.sync()
-  } finally {
-    await file.close()
-  }
 }

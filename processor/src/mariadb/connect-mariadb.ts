@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { createPool, type PoolConnection } from 'mysql2/promise'
 import { mariadbCode, mariadbError } from './mariadb-error.ts'
 
@@ -15,8 +14,8 @@ export interface ConnectMariadbOptions {
   connectTimeoutMs?: number
   /** How long an answer may take, ms. Default 10 000. */
   queryTimeoutMs?: number
-  /** File of the authorities (PEM) that sign the server's certificate: TLS is on then. */
-  ca?: string | undefined
+  /** Whether TLS is on. `ca`: authorities to trust instead of Node's own list, PEM. */
+  tls?: { ca?: string | undefined }
 }
 
 /** What one holder of a connection may do with it. */
@@ -65,7 +64,10 @@ export function connectMariadb(options: ConnectMariadbOptions): Mariadb {
     charset: 'utf8mb4_bin',
     // DATETIME has no zone: this is how mysql2 writes and reads Dates. TIMESTAMP follows the session, see below.
     timezone: 'Z',
-    ...(options.ca !== undefined && { ssl: { ca: readFileSync(options.ca) } }),
+    // mysql2 takes any name in a certificate otherwise.
+    ...(options.tls !== undefined && {
+      ssl: { ...(options.tls.ca !== undefined && { ca: options.tls.ca }), verifyIdentity: true },
+    }),
   })
   // Before anything else on each connection: commands of a connection are answered in their order.
   pool.pool.on('connection', connection => {

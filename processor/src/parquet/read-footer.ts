@@ -31,8 +31,7 @@ export async function readFooter(files: FileStore, path: string): Promise<Parque
     } catch (error) {
       // `forget` may replace a file by a shorter one: then the end was looked for where there is none.
       const now = await files.stat(path)
-      const isReplaced = now?.bytes !== found.bytes || now.modifiedAt !== found.modifiedAt
-      if (!isReplaced || tries === MAX_TRIES) throw error
+      if (now?.version === found.version || tries === MAX_TRIES) throw error
       found = now
     }
   }

@@ -8,6 +8,8 @@ export interface ConnectRedisOptions {
   url: string
   username?: string | undefined
   password?: string | undefined
+  /** With `rediss://`: authorities to trust instead of Node's own list, PEM. */
+  ca?: string | undefined
   /** How long a connection may take to become usable, ms. Default 5 000. */
   connectTimeoutMs?: number
   /** How long an answer may take, ms. Default 5 000. */
@@ -42,11 +44,12 @@ export interface RedisConnection {
 /** Begins to connect, and goes on trying by itself. Never rejects: a Redis that is away is told by the first `run`. */
 export function connectRedis(options: ConnectRedisOptions): RedisConnection {
   const { log, connectTimeoutMs = 5_000, commandTimeoutMs = 5_000 } = options
-  const { hostname, port } = new URL(options.url)
-  const address = `${hostname}:${port || 6379}`
+  const url = new URL(options.url)
+  const address = `${url.hostname}:${url.port || 6379}`
   const settings: ClientOptions = {
     ...(options.username !== undefined && { username: options.username }),
     ...(options.password !== undefined && { password: options.password }),
+    ...(options.ca !== undefined && url.protocol === 'rediss:' && { tls: { ca: options.ca } }),
     connectTimeout: connectTimeoutMs,
     commandTimeout: commandTimeoutMs,
     // Beside the command's own clock: it closes the connection, so that commands for a frozen Redis do not pile up in it.

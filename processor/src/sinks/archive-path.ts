@@ -48,6 +48,14 @@ export function startOf(owner: ArchiveOwner, path: string): Position | undefined
   return name === archiveName(owner, start) ? start : undefined
 }
 
+/** Whose file this is, whatever the partition and generation; `undefined` for a file that no sink writes. */
+export function ownerOf(table: ArchiveTable, path: string): ArchiveOwner | undefined {
+  const log = table === 'event_log' ? 'event-log' : 'scenario-log'
+  const [, partition, , generation] = /\+(\d+)\+(\d+)(?:\+g(\d+))?\.parquet$/.exec(path) ?? []
+  const owner: ArchiveOwner = { table, log, partition: Number(partition), generation: Number(generation ?? 0) }
+  return startOf(owner, path) === undefined ? undefined : owner
+}
+
 /** Folders that hold the files of the days from `fromDay` (`2025-06-18`) to the day of `now`, and one day on. */
 export function dayFolders(table: ArchiveTable, fromDay: string, now: number): string[] {
   const folders: string[] = []

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import type { Dirent, Stats } from 'node:fs'
-import { copyFile, link, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises'
+import type { BigIntStats, Dirent } from 'node:fs'
+import { copyFile, link, mkdir, open, readdir, rename, rmdir, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { whileNobodyReads } from '../archive-lock.ts'
 import { ProcessorError } from '../errors.ts'
-import type { FileStore, StoredFile } from '../ports.ts'
+import type { FileStore, Replacement, StoredFile } from '../ports.ts'
 import { syncFolder } from '../state-file.ts'
 
 /**
@@ -11,8 +12,8 @@ import { syncFolder } from '../state-file.ts'
  *
  * `publish` is `link` + `unlink`: `link` fails when the name is taken, where `rename` would replace what is there. File and
  * folder are synced, so what is published survives a power cut. `put` links the local file when it can instead of copying
- * it: the caller does not change the file afterwards (removing it is fine). Faults of the disk are STORE_UNAVAILABLE,
- * retryable.
+ * it: the caller does not change the file afterwards (removing it is fine). `replace` waits for readers that open files twice
+ * (archive-lock.ts), and they for it. Faults of the disk are STORE_UNAVAILABLE, retryable.
  */
 export function localFileStore(root: string): FileStore {
   const full = (path: string): string => {
@@ -69,6 +70,21 @@ export function localFileStore(root: string): FileStore {
       })
     },
 
+    replace(replacements) {
+      return atStore('files cannot be replaced', async () => {
+        if (replacements.length === 0) return []
+        const outcomes = await whileNobodyReads(root, async () => {
+          const done: ('replaced' | 'changed' | 'gone')[] = []
+          for (const one of replacements) done.push(await replaceOne(one))
+          return done
+        })
+        for (const folder of new Set(replacements.map(({ final }) => dirname(full(final))))) {
+          await syncFolder(folder).catch(ignoreMissing)
+        }
+        return outcomes
+      })
+    },
+
     list(folder): Promise<StoredFile[]> {
       return atStore(`${folder} cannot be listed`, async () => {
         const files: StoredFile[] = []
@@ -82,7 +98,7 @@ export function localFileStore(root: string): FileStore {
       const target = full(path)
       return atStore(`${path} cannot be looked at`, async () => {
         const found = await statOf(target)
-        return found?.isFile() ? { path, bytes: found.size, modifiedAt: found.mtimeMs } : undefined
+        return found?.isFile() ? storedFile(path, found) : undefined
       })
     },
 
@@ -131,6 +147,31 @@ export function localFileStore(root: string): FileStore {
       const target = full(path)
       return atStore(`${path} cannot be removed`, () => unlink(target).catch(ignoreMissing))
     },
+
+    folders(folder): Promise<string[]> {
+      const target = full(folder)
+      return atStore(`${folder} cannot be listed`, async () => {
+        const entries = await entriesOf(target)
+        return entries.flatMap(entry => (entry.isDirectory() ? [entry.name] : [])).sort()
+      })
+    },
+
+    removeFolder(folder): Promise<void> {
+      const target = full(folder)
+      return atStore(`${folder} cannot be removed`, async () => {
+        await rmdir(target).catch(cause => {
+          if (codeOf(cause) !== 'ENOTEMPTY') ignoreMissing(cause)
+        })
+      })
+    },
+  }
+
+  async function replaceOne({ temporary, final, version }: Replacement): Promise<'replaced' | 'changed' | 'gone'> {
+    const there = await statOf(full(final))
+    if (there === undefined) return 'gone'
+    if (versionOf(there) !== version || (await statOf(full(temporary))) === undefined) return 'changed'
+    await rename(full(temporary), full(final))
+    return 'replaced'
   }
 }
 
@@ -152,9 +193,18 @@ function ignoreMissing(cause: unknown): void {
   if (codeOf(cause) !== 'ENOENT') throw cause
 }
 
-async function statOf(path: string): Promise<Stats | undefined> {
+function storedFile(path: string, found: BigIntStats): StoredFile {
+  return { path, bytes: Number(found.size), modifiedAt: Number(found.mtimeNs) / 1e6, version: versionOf(found) }
+}
+
+/** An inode number may come again, but not with the same time. */
+function versionOf({ dev, ino, size, mtimeNs }: BigIntStats): string {
+  return `${dev}-${ino}-${size}-${mtimeNs}`
+}
+
+async function statOf(path: string): Promise<BigIntStats | undefined> {
   try {
-    return await stat(path)
+    return await stat(path, { bigint: true })
   } catch (cause) {
     const code = codeOf(cause)
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
@@ -187,21 +237,23 @@ async function ensureFolder(folder: string): Promise<void> {
 }
 
 async function walk(directory: string, path: string, files: StoredFile[]): Promise<void> {
-  let entries: Dirent[]
-  try {
-    entries = await readdir(directory, { withFileTypes: true })
-  } catch (cause) {
-    if (codeOf(cause) === 'ENOENT') return
-    throw cause
-  }
-  for (const entry of entries) {
+  for (const entry of await entriesOf(directory)) {
     const name = path === '' ? entry.name : `${path}/${entry.name}`
     const below = join(directory, entry.name)
     if (entry.isDirectory()) await walk(below, name, files)
     else if (entry.isFile()) {
       // A file may go while we look: temporary ones do.
       const found = await statOf(below)
-      if (found !== undefined) files.push({ path: name, bytes: found.size, modifiedAt: found.mtimeMs })
+      if (found !== undefined) files.push(storedFile(name, found))
     }
+  }
+}
+
+async function entriesOf(directory: string): Promise<Dirent[]> {
+  try {
+    return await readdir(directory, { withFileTypes: true })
+  } catch (cause) {
+    if (codeOf(cause) === 'ENOENT') return []
+    throw cause
   }
 }

@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { Readable } from 'node:stream'
 import type { Logger } from 'pino'
 import { ProcessorError } from '../errors.ts'
-import type { FileStore, StoredFile } from '../ports.ts'
+import type { FileStore, Replacement, StoredFile } from '../ports.ts'
 import { HttpFault } from '../webhdfs/http-exchange.ts'
+import { whileNobodyElseReplaces } from '../webhdfs/replace-lock.ts'
 import { storeFault } from '../webhdfs/store-fault.ts'
 import { UploadDiffers, uploadVerified } from '../webhdfs/verified-upload.ts'
 import { type HdfsStatus, WebHdfsClient, type WebHdfsOptions } from '../webhdfs/webhdfs-client.ts'
@@ -14,6 +15,8 @@ export interface WebHdfsFileStoreOptions extends WebHdfsOptions {
   root: string
   /** Block size of uploads, bytes. Default: the cluster's own. */
   blockSize?: number
+  /** How long the lock of `replace` is watched before it counts as left behind, ms. Default 20 000. */
+  lockStaleMs?: number
   log: Logger
 }
 
@@ -30,7 +33,7 @@ export interface WebHdfsFileStore extends FileStore {
 const REPLACEMENTS = '_tmp/_write'
 const STALE_MS = 24 * 3_600_000
 const LISTINGS_AT_ONCE = 8
-const PUBLISH_TRIES = 3
+const RENAME_TRIES = 3
 /** Uploads whose publish is still to come. A caller that never asks for it must not fill the memory. */
 const MAX_REMEMBERED = 10_000
 
@@ -45,6 +48,9 @@ const MAX_REMEMBERED = 10_000
  *   has another file            exists
  *   is empty                    not renamed, or not yet: again (three times, then the caller's turn)
  *   is a folder                 STORE_UNAVAILABLE; nothing is ever moved into it
+ *
+ * `replace` renames with leave to replace, and tells the outcome in the same way; replace-lock.ts says why a rename that happens
+ * late undoes nothing.
  *
  * `put` succeeds only for a file that is whole there: length, closed and checksum; `publish` takes only those. What a failed
  * `put` leaves behind is removed when that can be done. Faults are STORE_UNAVAILABLE, nearly all retryable: what is mended in HDFS
@@ -145,7 +151,7 @@ export function webhdfsFileStore(options: WebHdfsFileStoreOptions): WebHdfsFileS
       if (there !== undefined) break
       // Only silence leaves open what happened.
       const isUnknown = answer instanceof NameNodesAway && answer.sent
-      if (isUnknown && attempt < PUBLISH_TRIES) continue
+      if (isUnknown && attempt < RENAME_TRIES) continue
       throw answer instanceof Error
         ? answer
         : unavailable(
@@ -163,7 +169,51 @@ export function webhdfsFileStore(options: WebHdfsFileStoreOptions): WebHdfsFileS
     return 'published'
   }
 
-  async function replace(path: string, content: Uint8Array): Promise<void> {
+  async function replace(replacements: readonly Replacement[]): Promise<('replaced' | 'changed' | 'gone')[]> {
+    if (replacements.length === 0) return []
+    const lock = {
+      client,
+      root,
+      uploads: replacements.map(({ temporary }) => temporary),
+      staleMs: options.lockStaleMs,
+    }
+    return whileNobodyElseReplaces(lock, async pending => {
+      const outcomes: ('replaced' | 'changed' | 'gone')[] = []
+      for (const one of replacements) {
+        const outcome = await replaceOne(one)
+        if (outcome === 'replaced') pending.delete(one.temporary)
+        uploads.delete(one.temporary)
+        outcomes.push(outcome)
+      }
+      return outcomes
+    })
+  }
+
+  async function replaceOne({ temporary, final, version }: Replacement): Promise<'replaced' | 'changed' | 'gone'> {
+    const [from, to] = [full(temporary), full(final)]
+    const fileId = uploads.get(temporary)
+    if (fileId === undefined) throw unavailable(`${final} cannot be replaced. Found: no upload ${temporary} of ours.`)
+    let answer: unknown
+    for (let attempt = 0; ; attempt++) {
+      const there = await client.status(to)
+      if (there?.fileId === fileId) return 'replaced'
+      if (there === undefined) return 'gone'
+      if (versionOf(there) !== version) return 'changed'
+      // Somebody took us for dead, and has removed the upload.
+      if (isRefusal(answer, 'FileNotFoundException')) return 'changed'
+      const isUnknown = answer instanceof NameNodesAway && answer.sent && attempt < RENAME_TRIES
+      if (attempt > 0 && !isUnknown) {
+        throw answer instanceof Error
+          ? answer
+          : unavailable(
+              `${final} cannot be replaced. Found: the old file, and "${answer}" as the answer to the rename.`,
+            )
+      }
+      answer = await client.rename(from, to, 'OVERWRITE').catch(error => error as Error)
+    }
+  }
+
+  async function writeSmall(path: string, content: Uint8Array): Promise<void> {
     if (!tidied) {
       tidied = true
       await removeStaleReplacements().catch(() => {})
@@ -200,6 +250,7 @@ export function webhdfsFileStore(options: WebHdfsFileStoreOptions): WebHdfsFileS
     put: (localFile, temporary) =>
       atStore('put', `${temporary} cannot be uploaded`, () => upload(localFile, temporary)),
     publish: (temporary, final) => atStore('publish', `${final} cannot be published`, () => publish(temporary, final)),
+    replace: replacements => atStore('replace', 'files cannot be replaced', () => replace(replacements)),
     list: folder => atStore('list', `${folder} cannot be listed`, () => listFiles(client, root, folder)),
     stat: path =>
       atStore('stat', `${path} cannot be looked at`, async () => {
@@ -207,11 +258,22 @@ export function webhdfsFileStore(options: WebHdfsFileStoreOptions): WebHdfsFileS
         return found?.type === 'FILE' ? storedFile(path, found) : undefined
       }),
     read: (path, from, to) => atStore('read', `${path} cannot be read`, () => client.read(full(path), from, to)),
-    write: (path, content) => atStore('write', `${path} cannot be written`, () => replace(path, content)),
+    write: (path, content) => atStore('write', `${path} cannot be written`, () => writeSmall(path, content)),
     remove: path =>
       atStore('remove', `${path} cannot be removed`, async () => {
         await client.remove(full(path))
         uploads.delete(path)
+      }),
+    folders: folder =>
+      atStore('list', `${folder} cannot be listed`, async () => {
+        const entries = (await client.list(full(folder))) ?? []
+        return entries.flatMap(({ type, name }) => (type === 'DIRECTORY' ? [name] : [])).sort()
+      }),
+    removeFolder: folder =>
+      atStore('remove', `${folder} cannot be removed`, async () => {
+        await client.remove(full(folder)).catch(error => {
+          if (!isRefusal(error, 'PathIsNotEmptyDirectoryException')) throw error
+        })
       }),
     probe: () => atStore('probe', `${root || '/'} cannot be written to`, () => mustTakeOneByte()),
   }
@@ -244,8 +306,13 @@ async function listFiles(client: WebHdfsClient, root: string, folder: string): P
   return files.sort((a, b) => (a.path < b.path ? -1 : 1))
 }
 
-function storedFile(path: string, { bytes, modifiedAt }: HdfsStatus): StoredFile {
-  return { path, bytes, modifiedAt }
+function storedFile(path: string, status: HdfsStatus): StoredFile {
+  return { path, bytes: status.bytes, modifiedAt: status.modifiedAt, version: versionOf(status) }
+}
+
+/** No file has the id of another one, and none is ever written to again. */
+function versionOf({ fileId }: HdfsStatus): string {
+  return String(fileId)
 }
 
 function parentOf(path: string): string {

@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, open, rename, rm, unlink, utimes } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { ArchiveTable } from '@headwater/core'
 import { whileNobodyReads } from '../archive-lock.ts'
 import { ProcessorError } from '../errors.ts'
-import { readFooter } from '../parquet/read-footer.ts'
 import type { FileStore, StoredFile } from '../ports.ts'
 import { localFileStore } from '../stores/local-file-store.ts'
 
@@ -43,6 +42,8 @@ export interface MirroredArchive {
 const TABLES: readonly ArchiveTable[] = ['event_log', 'scenario_log']
 const FETCHES_AT_ONCE = 4
 const READ_BYTES = 8 * 1024 * 1024
+/** So often at most a file is begun anew that is replaced while it is read. */
+const MAX_TRIES = 5
 const DAY = /^\w+\/day=(\d{4}-\d{2}-\d{2})\/hour=\d{2}\/[^/]+\.parquet$/
 
 /**
@@ -50,17 +51,19 @@ const DAY = /^\w+\/day=(\d{4}-\d{2}-\d{2})\/hour=\d{2}\/[^/]+\.parquet$/
  * read it. Archive files do not change but for `forget` and retention, so what is there with the same length and time is kept, and
  * the next copy fetches what is new.
  *
- * A file gets its name when it is whole: length and footer are right. What is new comes first; then, while nobody reads the
- * folder, changed files take the places of old ones and removed ones go. Two copies into one folder do no harm. Rejects as
- * the store does; what was fetched until then stays.
+ * A file gets its name when it is whole, and of one version: it is read by its name, which `forget` may give to another file
+ * meanwhile. What is new comes first; then, while nobody reads the folder, changed files take the places of old ones and removed
+ * ones go. The low-water marks are fetched before anything is listed, so the copy holds what they speak of. Two copies into one
+ * folder do no harm. Rejects as the store does; what was fetched until then stays.
  */
 export async function mirrorArchive(options: MirrorArchiveOptions): Promise<MirroredArchive> {
   const { files, dir, tables = TABLES } = options
   const local = localFileStore(dir)
   await mkdir(dir, { recursive: true })
+  for (const { path, bytes } of await files.list('_position')) await local.write(path, await files.read(path, 0, bytes))
   const there = await listTables(files, tables, options)
   const here = new Map((await listTables(local, tables, options)).map(file => [file.path, file]))
-  const wanted = there.filter(file => !isSame(file, here.get(file.path)))
+  const wanted = there.filter(file => !isSameFile(file, here.get(file.path)))
 
   const parts = join(dir, '_tmp', 'mirror', randomUUID())
   const progress: MirrorProgress = { files: 0, bytes: 0, totalFiles: wanted.length, totalBytes: 0 }
@@ -113,38 +116,52 @@ async function listTables(
   })
 }
 
-/** The copy carries the original's time: HDFS counts in ms, so does `utimes` in whole ms. */
-function isSame(there: StoredFile, here: StoredFile | undefined): boolean {
+/** Whether a file of a copy is this one of the archive. It carries the original's time: HDFS counts in ms, so does `utimes` in whole ms. */
+export function isSameFile(there: StoredFile, here: StoredFile | undefined): boolean {
   return here !== undefined && here.bytes === there.bytes && Math.abs(here.modifiedAt - there.modifiedAt) < 1
 }
 
 /** False when the file is gone by now. */
-async function fetchFile(files: FileStore, file: StoredFile, part: string): Promise<boolean> {
-  const target = await open(part, 'wx')
-  let length = 0
+async function fetchFile(files: FileStore, listed: StoredFile, part: string): Promise<boolean> {
+  let file = listed
+  for (let tries = 1; ; tries++) {
+    const fault = await fetchVersion(files, file, part)
+    const now = await files.stat(file.path)
+    if (now === undefined) return false
+    if (now.version === file.version) {
+      if (fault !== undefined) throw fault
+      break
+    }
+    if (tries === MAX_TRIES) {
+      throw new ProcessorError('STORE_UNAVAILABLE', `${file.path} is replaced again and again. Try again later.`, {
+        retryable: true,
+      })
+    }
+    file = now
+  }
+  await utimes(part, file.modifiedAt / 1000, file.modifiedAt / 1000)
+  return true
+}
+
+/** Resolves with why the file could not be read whole. */
+async function fetchVersion(files: FileStore, { path, bytes }: StoredFile, part: string): Promise<Error | undefined> {
+  const target = await open(part, 'w')
   try {
-    while (length < file.bytes) {
-      const chunk = await files.read(file.path, length, Math.min(file.bytes, length + READ_BYTES))
+    let length = 0
+    while (length < bytes) {
+      const chunk = await files.read(path, length, Math.min(bytes, length + READ_BYTES))
       if (chunk.length === 0) break
       await target.writeFile(chunk)
       length += chunk.length
     }
+    if (length === bytes) return undefined
+    const found = `${path} must have ${bytes} bytes, as it was listed. Found: ${length}.`
+    return new ProcessorError('STORE_UNAVAILABLE', found, { retryable: true })
   } catch (cause) {
+    return cause as Error
+  } finally {
     await target.close()
-    if ((await files.stat(file.path)) === undefined) return false
-    throw cause
   }
-  await target.close()
-  const footer = length === file.bytes ? await readFooter(localFileStore(dirname(part)), basename(part)) : undefined
-  if (footer === undefined) {
-    throw new ProcessorError(
-      'STORE_UNAVAILABLE',
-      `${file.path} must have ${file.bytes} bytes, as it was listed. Found: ${length}. Ask again: it may have been replaced.`,
-      { retryable: true },
-    )
-  }
-  await utimes(part, file.modifiedAt / 1000, file.modifiedAt / 1000)
-  return true
 }
 
 async function moveTo(part: string, target: string): Promise<void> {

@@ -8,12 +8,16 @@ import type { FileStore } from '../../src/ports.ts'
 export interface FileStoreSuite {
   /** A new, empty store. */
   make(): Promise<FileStore>
+  /** Another store of the same files. Default: none, for a store that keeps nothing in mind. */
+  another?(): FileStore
   /** Rounds of the publishing race. */
   raceRounds?: number
+  /** How often each of four replaces a file in the race of replacements. */
+  replaceRounds?: number
 }
 
 /** What every `FileStore` keeps. */
-export function testFileStore({ make, raceRounds = 1_000 }: FileStoreSuite): void {
+export function testFileStore({ make, another, raceRounds = 1_000, replaceRounds = 25 }: FileStoreSuite): void {
   describe('FileStore', () => {
     let files: FileStore
     let local: string
@@ -115,6 +119,88 @@ export function testFileStore({ make, raceRounds = 1_000 }: FileStoreSuite): voi
       await files.remove(temporary)
       await files.remove(temporary)
       expect(await files.stat(temporary)).toBeUndefined()
+    })
+
+    async function published(content: string, final: string): Promise<string> {
+      await files.publish(await upload(content), final)
+      return (await files.stat(final))?.version ?? ''
+    }
+
+    it('puts uploads in the places of the files that were read, several at once', async () => {
+      const [one, two] = [await published('one', 'h/a/1'), await published('two', 'h/2')]
+      const uploads = [await upload('1'), await upload('a longer one')] as const
+      const outcomes = await files.replace([
+        { temporary: uploads[0], final: 'h/a/1', version: one },
+        { temporary: uploads[1], final: 'h/2', version: two },
+      ])
+      expect(outcomes).toEqual(['replaced', 'replaced'])
+      expect([await contentOf('h/a/1'), await contentOf('h/2')]).toEqual(['1', 'a longer one'])
+      expect((await files.list('h')).map(({ path, version }) => [path, version === one || version === two])).toEqual([
+        ['h/2', false],
+        ['h/a/1', false],
+      ])
+      for (const temporary of uploads) expect(await files.stat(temporary)).toBeUndefined()
+      expect(await files.replace([])).toEqual([])
+    })
+
+    it('replaces no other file than the one that was read, and makes none', async () => {
+      const version = await published('one', 'i/x')
+      const late = await upload('late')
+      expect(await files.replace([{ temporary: await upload('two'), final: 'i/x', version }])).toEqual(['replaced'])
+      expect(await files.replace([{ temporary: late, final: 'i/x', version }])).toEqual(['changed'])
+      expect(await contentOf('i/x')).toBe('two')
+      expect(await files.replace([{ temporary: await upload('two'), final: 'i/y', version }])).toEqual(['gone'])
+      expect((await files.list('i')).map(({ path }) => path)).toEqual(['i/x'])
+    })
+
+    it('says that it changed when the upload is gone', async () => {
+      const version = await published('one', 'j/x')
+      const temporary = await upload('two')
+      const from = { temporary, final: 'j/x', version }
+      await (another?.() ?? files).remove(temporary)
+      expect(await files.replace([from])).toEqual(['changed'])
+      expect(await contentOf('j/x')).toBe('one')
+    })
+
+    it(`undoes no replacement by one made from an older file, by four at once, ${replaceRounds} times each`, async () => {
+      await published('0', 'k/count')
+      let done = false
+      const seen: number[] = []
+      const reader = (async () => {
+        while (!done) seen.push(Number(Buffer.from(await files.read('k/count', 0, 9)).toString()))
+      })()
+      const adder = async (): Promise<void> => {
+        for (let n = 0; n < replaceRounds; ) {
+          const { version = '' } = (await files.stat('k/count')) ?? {}
+          const count = Number(Buffer.from(await files.read('k/count', 0, 9)).toString())
+          // Read by its name: it may be another one already.
+          if ((await files.stat('k/count'))?.version !== version) continue
+          const temporary = await upload(String(count + 1))
+          const [outcome] = await files.replace([{ temporary, final: 'k/count', version }])
+          if (outcome === 'replaced') n++
+          else await files.remove(temporary)
+        }
+      }
+      await Promise.all([adder(), adder(), adder(), adder()]).finally(() => {
+        done = true
+      })
+      await reader
+      expect(await contentOf('k/count')).toBe(String(4 * replaceRounds))
+      expect(seen).toEqual(seen.toSorted((a, b) => a - b))
+    }, 120_000)
+
+    it('lists the folders in a folder, and removes those with nothing in them', async () => {
+      await published('1', 'l/b/deep/1')
+      await published('2', 'l/a/2')
+      await published('3', 'l/3')
+      expect(await files.folders('l')).toEqual(['a', 'b'])
+      await files.removeFolder('l/a')
+      expect(await contentOf('l/a/2')).toBe('2')
+      await files.remove('l/a/2')
+      await files.removeFolder('l/a')
+      await files.removeFolder('l/a')
+      expect(await files.folders('l')).toEqual(['b'])
+      expect(await files.folders('nowhere')).toEqual([])
     })
 
     it(`lets one of two win who publish the same name at once, ${raceRounds} times`, async () => {

@@ -14,8 +14,8 @@ let root: string
 let options: ArchiveRetentionOptions
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'headwater-retention-'))
-  const dir = join(root, 'archive')
-  options = { dir, files: localFileStore(dir), keepDays: 2, log: pino({ level: 'silent' }) }
+  const files = localFileStore(join(root, 'archive'))
+  options = { files, tempDir: join(root, 'tmp'), keepDays: 2, log: pino({ level: 'silent' }) }
 })
 afterEach(() => rm(root, { recursive: true, force: true }))
 

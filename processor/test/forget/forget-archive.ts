@@ -6,7 +6,7 @@ import { Registry } from 'prom-client'
 import { openArchive } from '../../src/archive-query.ts'
 import { createProcessorMetrics } from '../../src/metrics.ts'
 import { readFooter } from '../../src/parquet/read-footer.ts'
-import type { LogEntry } from '../../src/ports.ts'
+import type { FileStore, LogEntry } from '../../src/ports.ts'
 import { type ArchiveSink, archiveSink } from '../../src/sinks/archive-sink.ts'
 import { localFileStore } from '../../src/stores/local-file-store.ts'
 
@@ -64,13 +64,18 @@ export function entriesOf(events: readonly Event[]): { events: LogEntry[]; outco
   }
 }
 
-export async function testSink(root: string, table: 'event_log' | 'scenario_log', rows: number): Promise<ArchiveSink> {
+export async function testSink(
+  root: string,
+  table: 'event_log' | 'scenario_log',
+  rows: number,
+  files: FileStore = localFileStore(join(root, 'archive')),
+): Promise<ArchiveSink> {
   const tempDir = join(root, 'tmp')
   await mkdir(tempDir, { recursive: true })
   return archiveSink({
     table,
     reader: { log: table === 'event_log' ? 'event-log' : 'scenario-log', commit: async () => {} },
-    files: localFileStore(join(root, 'archive')),
+    files,
     tempDir,
     roll: { rows, everyMs: 1e12, idleMs: 1e12 },
     metrics: createProcessorMetrics(new Registry()).archive,
@@ -78,14 +83,19 @@ export async function testSink(root: string, table: 'event_log' | 'scenario_log'
   })
 }
 
-/** An archive of both tables in `root/archive`, with `rows` rows a file. */
-export async function writeArchive(root: string, events: readonly Event[], rows: number): Promise<void> {
+/** An archive of both tables in `root/archive`, or elsewhere, with `rows` rows a file. */
+export async function writeArchive(
+  root: string,
+  events: readonly Event[],
+  rows: number,
+  files?: FileStore,
+): Promise<void> {
   const entries = entriesOf(events)
   for (const [table, log] of [
     ['event_log', entries.events],
     ['scenario_log', entries.outcomes],
   ] as const) {
-    const sink = await testSink(root, table, rows)
+    const sink = await testSink(root, table, rows, files)
     await sink.assigned({ partition: 0, committed: undefined, oldest: 0, end: log.length })
     await sink.take({ partition: 0, from: 0, to: log.length, entries: log })
     await sink.revoked(0)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { EVENT_COLUMNS, type Event } from '@headwater/core'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { archiveInPlace } from '../../src/archive-copy.ts'
 import { type ArchiveReader, openArchive } from '../../src/archive-query.ts'
 import { type ForgetOptions, forget } from '../../src/forget/forget.ts'
 import { localFileStore } from '../../src/stores/local-file-store.ts'
@@ -17,9 +18,10 @@ afterEach(() => rm(root, { recursive: true, force: true }))
 
 const options = (subject: ForgetOptions['subject']): ForgetOptions => ({
   subject,
-  archiveDir: join(root, 'archive'),
   files: localFileStore(join(root, 'archive')),
-  settle: async () => {},
+  copy: archiveInPlace(join(root, 'archive')),
+  tempDir: join(root, 'tmp'),
+  settle: async () => true,
 })
 const events = (count: number, visitors: number): Event[] =>
   Array.from({ length: count }, (_, n) => testEvent(n, visitors))
@@ -95,6 +97,22 @@ describe('forget', () => {
     await expect(forget(options({ visitor: 'me' }))).rejects.toThrow(/16 hex digits.*Found: me/)
   })
 
+  it('keeps the events while some of their outcomes may still come, which are known by them alone', async () => {
+    await writeArchive(root, events(100, 10), 30)
+    const unsettled = await forget({ ...options({ visitor: visitorId(3) }), settle: async () => false })
+    expect(unsettled).toMatchObject({ eventsKept: true })
+    expect(unsettled.tables.map(({ removed, left }) => [removed, left])).toEqual([
+      [10, 0],
+      [0, 10],
+    ])
+    const settled = await forget(options({ visitor: visitorId(3) }))
+    expect(settled).toMatchObject({ eventsKept: false })
+    expect(settled.tables.map(({ removed, left }) => [removed, left])).toEqual([
+      [0, 0],
+      [10, 0],
+    ])
+  })
+
   it('leaves a file without rows that readers read and the sink goes on from', async () => {
     const list = events(60, 1)
     await writeArchive(root, list, 100)
@@ -136,7 +154,11 @@ describe('forget', () => {
         const sql = `SELECT * FROM event_log WHERE visitor_id = '${visitorId(0)}' ORDER BY source_offset`
         const before = await ask(dir, sql)
         const archiveDir = join(dir, 'archive')
-        await forget({ ...options({ visitor: visitorId(1) }), archiveDir, files: localFileStore(archiveDir) })
+        await forget({
+          ...options({ visitor: visitorId(1) }),
+          files: localFileStore(archiveDir),
+          copy: archiveInPlace(archiveDir),
+        })
         expect(await ask(dir, sql)).toEqual(before)
       }),
       { numRuns: 5 },

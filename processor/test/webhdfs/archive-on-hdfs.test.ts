@@ -6,10 +6,15 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { findHdfs, HDFS_MISSING, serviceOrSkip } from '@headwater/testkit'
 import fc from 'fast-check'
+import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { mirroredArchive } from '../../src/archive-copy.ts'
+import { expireArchive } from '../../src/archive-retention.ts'
 import { isRetryable } from '../../src/drive-consumer.ts'
+import { forget } from '../../src/forget/forget.ts'
 import type { FileStore, LogEntry } from '../../src/ports.ts'
 import type { ArchiveSink } from '../../src/sinks/archive-sink.ts'
+import { localFileStore } from '../../src/stores/local-file-store.ts'
 import { verifyArchive } from '../../src/verify-archive.ts'
 import { type MirroredArchive, mirrorArchive } from '../../src/webhdfs/mirror-archive.ts'
 import {
@@ -22,6 +27,14 @@ import {
   readInto,
   testSink,
 } from '../archive/archive-harness.ts'
+import {
+  ask,
+  footers,
+  testEvent,
+  testSink as testForgetSink,
+  visitorId,
+  writeArchive,
+} from '../forget/forget-archive.ts'
 import { type HdfsUnderTest, hdfsUnderTest } from './hdfs-under-test.ts'
 
 const LIVES = 8
@@ -54,7 +67,7 @@ describe.skipIf(!serviceOrSkip('HDFS', findHdfs(), HDFS_MISSING))('an archive in
     expect(await archivedIds(root)).toEqual(log.map((_, n) => `e-${n}`))
     expect(await archivedIdsByDuckDb(root)).toEqual(log.map((_, n) => `e-${n}`))
     const tables = await verifyArchive({ archiveDir: join(root, 'archive'), files })
-    expect(tables[1]).toMatchObject({ files: 3, rows: 60, end: 60, faults: [], strangers: [] })
+    expect(tables[1]).toMatchObject({ files: 3, rows: 60, ends: new Map([[0, 60]]), faults: [], strangers: [] })
     expect(await files.list('_tmp')).toEqual([])
     expect((await files.list('_position')).map(({ path }) => path)).toEqual([
       '_position/scenario_log+scenario-log+0.json',
@@ -187,14 +200,139 @@ describe.skipIf(!serviceOrSkip('HDFS', findHdfs(), HDFS_MISSING))('an archive in
       expect(await archivedIds(root)).toEqual(['e-1', 'e-2'])
     }, 60_000)
 
-    it('refuses a file that is no Parquet file, and leaves nothing of it', async () => {
+    it('takes a file that is replaced while it is read whole, as the old one or as the new one', async () => {
+      const { root, files } = await newArchive()
+      await readInto(await testSink({ root, files }), outcomeLog(3))
+      const other = await newArchive()
+      await readInto(await testSink({ root: other.root, files: other.files }), outcomeLog(2))
+      await other.copy()
+      const [from] = await other.files.list('scenario_log')
+      const [path] = await files.list('scenario_log')
+      let replaced = false
+      const meddling: FileStore = {
+        ...files,
+        async read(...args) {
+          const bytes = await files.read(...args)
+          if (replaced || !args[0].endsWith('.parquet')) return bytes
+          replaced = true
+          await files.put(join(other.root, 'archive', from?.path ?? ''), '_tmp/t/new')
+          await files.replace([{ temporary: '_tmp/t/new', final: path?.path ?? '', version: path?.version ?? '' }])
+          return bytes
+        },
+      }
+      const dir = join(root, 'archive')
+      expect(await mirrorArchive({ files: meddling, dir })).toMatchObject({ files: 1, fetched: 1 })
+      expect(await archivedIds(root)).toEqual(['e-0', 'e-1'])
+      expect(await mirrorArchive({ files, dir })).toMatchObject({ files: 1, fetched: 0 })
+    }, 60_000)
+
+    it('has a file that is no Parquet file as it is, and the low-water marks', async () => {
       const { root, files, copy } = await newArchive()
+      await readInto(await testSink({ root, files }), outcomeLog(3))
       const local = join(root, 'text')
       writeFileSync(local, 'no Parquet file, though it is long enough')
       await files.put(local, '_tmp/t/x')
-      await files.publish('_tmp/t/x', 'scenario_log/day=2025-06-18/hour=03/scenario-log+0+0000000000000000.parquet')
-      await expect(copy()).rejects.toMatchObject({ code: 'ARCHIVE_DAMAGED' })
-      expect(await archivedIds(root)).toEqual([])
+      const name = 'scenario_log/day=2025-06-18/hour=03/scenario-log+0+0000000000000003.parquet'
+      await files.publish('_tmp/t/x', name)
+      expect(await copy()).toMatchObject({ files: 2 })
+      const archiveDir = join(root, 'archive')
+      const tables = await verifyArchive({ archiveDir, files: localFileStore(archiveDir) })
+      expect(tables[1]?.faults).toEqual([{ path: name, message: expect.stringContaining('PAR1') }])
+      expect(await readdir(join(archiveDir, '_position'))).toEqual(['scenario_log+scenario-log+0.json'])
     }, 60_000)
   })
+
+  describe('forget', () => {
+    const visitors = 5
+    const list = Array.from({ length: 60 }, (_, n) => testEvent(n, visitors))
+    const rows = (root: string) =>
+      ask(
+        root,
+        `SELECT (SELECT count(*) FROM event_log WHERE visitor_id <> '${visitorId(3)}'),
+          (SELECT count(DISTINCT event_id) FROM event_log WHERE visitor_id <> '${visitorId(3)}'),
+          (SELECT count(*) FROM event_log), (SELECT count(*) FROM scenario_log)`,
+      )
+    const optionsOf = (root: string, files: FileStore, visitor: number) => ({
+      subject: { visitor: visitorId(visitor) },
+      files,
+      copy: mirroredArchive({ files, dir: join(root, 'archive') }),
+      tempDir: join(root, 'tmp'),
+      settle: async () => true,
+    })
+
+    it('removes a visitor from both tables and nobody else, beside another one who forgets', async () => {
+      const { root, files, copy } = await newArchive()
+      await writeArchive(root, list, 20, files)
+      await copy()
+      const before = await footers(root)
+      expect((await forget({ ...optionsOf(root, files, 3), dryRun: true })).tables.map(({ found }) => found)).toEqual([
+        12, 12,
+      ])
+      const elsewhere = mkdtempSync(join(folder, 'elsewhere-'))
+      const [mine] = await Promise.all([
+        forget(optionsOf(root, files, 3)),
+        forget(optionsOf(elsewhere, files, 1)),
+        // A sink goes on publishing.
+        writeArchive(mkdtempSync(join(folder, 'sink-')), [...list, testEvent(60, visitors)], 20, files),
+      ])
+      expect(mine.tables.map(({ removed, left }) => [removed, left])).toEqual([
+        [12, 0],
+        [12, 0],
+      ])
+      await copy()
+      expect(await rows(root)).toEqual(['[37,37,37,37]'])
+      for (const [path, metadata] of await footers(root)) {
+        const { 'headwater.forgotten': forgotten, 'headwater.rows': _, ...facts } = metadata
+        const { 'headwater.rows': rowsBefore, ...factsBefore } = before.get(path) ?? {}
+        if (rowsBefore === undefined) continue
+        expect(facts).toEqual(factsBefore)
+        expect(Number(forgotten)).toBe(8)
+      }
+      expect((await files.list('')).filter(({ path }) => !/^(event_log|scenario_log|_position)\//.test(path))).toEqual(
+        [],
+      )
+    }, 120_000)
+
+    it('does the rest when it is begun again after the NameNode was killed between upload and replacement', async () => {
+      const { root, files, copy } = await newArchive()
+      await writeArchive(root, list, 20, files)
+      const unlucky: FileStore = {
+        ...files,
+        async replace(replacements) {
+          await under.hdfs.kill('nn')
+          return files.replace(replacements)
+        },
+      }
+      await expect(forget(optionsOf(root, unlucky, 3))).rejects.toMatchObject({ retryable: true })
+      await under.hdfs.restart('nn')
+      await copy()
+      expect(await rows(root)).toEqual(['[48,48,60,60]'])
+      expect((await forget(optionsOf(root, files, 3))).tables.map(({ removed, left }) => [removed, left])).toEqual([
+        [12, 0],
+        [12, 0],
+      ])
+      expect(await rows(root)).toEqual(['[48,48,48,48]'])
+    }, 120_000)
+  })
+
+  it('keeps no day longer than it shall: rows first, later files and folders, and the sink knows how far it was', async () => {
+    const { root, files, copy } = await newArchive()
+    const list = Array.from({ length: 30 }, (_, n) => testEvent(n, 5))
+    await writeArchive(root, list, 15, files)
+    const options = { files, tempDir: join(root, 'tmp'), keepDays: 2, log: pino({ level: 'silent' }) }
+    const [one, two] = await Promise.all([expireArchive(options), expireArchive(options)])
+    expect(one.rows + two.rows).toBe(60)
+    await copy()
+    expect(await ask(root, 'SELECT (SELECT count(*) FROM event_log), (SELECT count(*) FROM scenario_log)')).toEqual([
+      '[0,0]',
+    ])
+    expect(await expireArchive(options, Date.now() + 3_700_000)).toEqual({ emptied: 0, rows: 0, removed: 4 })
+    expect((await files.list('')).map(({ path }) => path)).toEqual([
+      '_position/event_log+event-log+0.json',
+      '_position/scenario_log+scenario-log+0.json',
+    ])
+    expect(await files.folders('event_log')).toEqual([])
+    const sink = await testForgetSink(root, 'event_log', 20, files)
+    expect(await sink.assigned({ partition: 0, committed: undefined, oldest: 0, end: 30 })).toBe(30)
+  }, 120_000)
 })

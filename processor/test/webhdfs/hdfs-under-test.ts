@@ -20,8 +20,11 @@ export interface HdfsUnderTest {
   /** A new folder that belongs to `USER`. */
   newRoot(): Promise<string>
   newStore(options?: Partial<WebHdfsFileStoreOptions>): Promise<WebHdfsFileStore>
-  /** One WebHDFS call as the superuser; resolves with the status. */
+  /** One more store of a folder. */
+  storeIn(root: string, options?: Partial<WebHdfsFileStoreOptions>): WebHdfsFileStore
+  /** One WebHDFS call as the superuser, or as `USER`; resolves with the status. */
   asSuperuser(method: string, path: string, query: string): Promise<number>
+  asUser(method: string, path: string, query: string): Promise<number>
 }
 
 /** Starts an HDFS with permissions on. */
@@ -33,25 +36,30 @@ export async function hdfsUnderTest(): Promise<HdfsUnderTest> {
     dataNodes: { allow: [hdfs.dataNode] },
     timeouts: { nameNodeMs: 10_000, idleMs: 20_000 },
   })
-  const asSuperuser = async (method: string, path: string, query: string): Promise<number> => {
-    const url = `${hdfs.nameNodeUrl}/webhdfs/v1${path}?user.name=${hdfs.superuser}&${query}`
-    const answer = await fetch(url, { method })
-    await answer.arrayBuffer()
-    return answer.status
-  }
+  const as =
+    (user: string) =>
+    async (method: string, path: string, query: string): Promise<number> => {
+      const answer = await fetch(`${hdfs.nameNodeUrl}/webhdfs/v1${path}?user.name=${user}&${query}`, { method })
+      await answer.arrayBuffer()
+      return answer.status
+    }
+  const asSuperuser = as(hdfs.superuser)
   const newRoot = async (): Promise<string> => {
     const root = `/${randomUUID()}`
     await asSuperuser('PUT', root, 'op=MKDIRS')
     await asSuperuser('PUT', root, `op=SETOWNER&owner=${USER}`)
     return root
   }
+  const storeIn = (root: string, options?: Partial<WebHdfsFileStoreOptions>): WebHdfsFileStore =>
+    webhdfsFileStore({ ...clientOptions(), root, log: pino({ level: 'silent' }), ...options })
   return {
     hdfs,
     clientOptions,
     client: new WebHdfsClient(clientOptions()),
     newRoot,
-    newStore: async options =>
-      webhdfsFileStore({ ...clientOptions(), root: await newRoot(), log: pino({ level: 'silent' }), ...options }),
+    newStore: async options => storeIn(await newRoot(), options),
+    storeIn,
     asSuperuser,
+    asUser: as(USER),
   }
 }

@@ -58,19 +58,28 @@ export interface NameNodeMeddling {
   rewrite?: (query: URLSearchParams) => void
   /** Does what is asked, and cuts the connection instead of answering. */
   loseAnswer?: (query: URLSearchParams) => boolean
+  /** Cuts the connection and does nothing: as if the request had got stuck somewhere. */
+  swallow?: (query: URLSearchParams) => boolean
+  /** Passes the request on when this is done. */
+  delay?: (query: URLSearchParams) => Promise<void>
   /** Answers itself. */
   answer?: (query: URLSearchParams) => { status: number; body: string } | undefined
 }
 
 /** Passes requests to a NameNode on; what is asked may be changed, and answers lost. */
 export async function nameNodeProxy(nameNodeUrl: string, meddling: NameNodeMeddling): Promise<Proxy> {
-  const server = createHttpServer((incoming, outgoing) => {
+  const server = createHttpServer(async (incoming, outgoing) => {
     const url = new URL(incoming.url ?? '/', nameNodeUrl)
     const own = meddling.answer?.(url.searchParams)
     if (own !== undefined) {
       outgoing.writeHead(own.status, { 'content-type': 'application/json' }).end(own.body)
       return
     }
+    if (meddling.swallow?.(url.searchParams) === true) {
+      incoming.socket.destroy()
+      return
+    }
+    await meddling.delay?.(url.searchParams)
     const isLost = meddling.loseAnswer?.(url.searchParams) === true
     const query = new URLSearchParams(url.searchParams)
     meddling.rewrite?.(query)

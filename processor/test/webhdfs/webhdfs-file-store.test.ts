@@ -47,7 +47,16 @@ describe.skipIf(!serviceOrSkip('HDFS', findHdfs(), HDFS_MISSING))('webhdfsFileSt
   }
 
   // The 1 000 rounds are run below, by two stores.
-  testFileStore({ make: () => under.newStore(), raceRounds: 10 })
+  let contractRoot = ''
+  testFileStore({
+    make: async () => {
+      contractRoot = await under.newRoot()
+      return under.newStore({ root: contractRoot })
+    },
+    another: () => under.storeIn(contractRoot),
+    raceRounds: 10,
+    replaceRounds: 4,
+  })
 
   it(`lets one of two stores win who publish the same name at once, ${RACE_ROUNDS} times`, async () => {
     const root = await under.newRoot()
@@ -323,6 +332,164 @@ describe.skipIf(!serviceOrSkip('HDFS', findHdfs(), HDFS_MISSING))('webhdfsFileSt
       // The one that answered is asked first from then on.
       expect(asked).toBe(1)
       await end()
+    })
+  })
+
+  describe('replacements', () => {
+    /** `count` published files, and what would replace each by `text`. */
+    async function published(files: FileStore, count: number): Promise<string[]> {
+      const names = Array.from({ length: count }, (_, i) => `r/${i}`)
+      for (const name of names) await files.publish(await upload(files, `old ${name}`), name)
+      return names
+    }
+
+    async function replaceAll(files: FileStore, names: readonly string[], text: string): Promise<string[]> {
+      const replacements = []
+      for (const final of names) {
+        const version = (await files.stat(final))?.version ?? ''
+        replacements.push({ temporary: await upload(files, `${text} ${final}`), final, version })
+      }
+      return files.replace(replacements)
+    }
+
+    const isReplacement = (query: URLSearchParams): boolean => query.get('renameoptions') === 'OVERWRITE'
+    const contents = (files: FileStore, names: readonly string[]) =>
+      Promise.all(names.map(async name => (await contentOf(files, name)).toString()))
+
+    async function through(
+      meddling: NameNodeMeddling,
+    ): Promise<{ files: FileStore; root: string; end(): Promise<void> }> {
+      const proxy = await nameNodeProxy(under.hdfs.nameNodeUrl, meddling)
+      const root = await under.newRoot()
+      return { files: under.storeIn(root, { nameNodes: [`http://${proxy.address}`] }), root, end: proxy.close }
+    }
+
+    it('are not misled by answers that were lost', async () => {
+      let renames = 0
+      const { files, root, end } = await through({
+        loseAnswer: query => query.get('op') === 'RENAME' && renames++ % 2 === 0,
+      })
+      const names = await published(under.storeIn(root), 3)
+      expect(await replaceAll(files, names, 'new')).toEqual(names.map(() => 'replaced'))
+      expect(await contents(files, names)).toEqual(names.map(name => `new ${name}`))
+      expect((await files.list('')).map(({ path }) => path)).toEqual(names)
+      await end()
+    })
+
+    it('that got stuck, of somebody who was killed, cannot happen any more when the next one has had his turn', async () => {
+      let isDead = false
+      const {
+        files: dying,
+        root,
+        end,
+      } = await through({
+        swallow: query => {
+          isDead ||= isReplacement(query)
+          return isDead
+        },
+      })
+      const files = under.storeIn(root, { lockStaleMs: 300 })
+      const names = await published(files, 2)
+      await expect(replaceAll(dying, names, 'stuck')).rejects.toMatchObject({ retryable: true })
+      const [stuck] = (await files.list('_tmp')).filter(({ path }) => path.startsWith('_tmp/t/'))
+      expect((await files.list('_replacing')).length).toBe(1)
+
+      expect(await replaceAll(files, names, 'next')).toEqual(['replaced', 'replaced'])
+      // What got stuck comes through now.
+      const late = await under.asUser(
+        'PUT',
+        `${root}/${stuck?.path}`,
+        `op=RENAME&renameoptions=OVERWRITE&destination=${root}/${names[0]}`,
+      )
+      expect(late).toBe(404)
+      expect(await contents(files, names)).toEqual(names.map(name => `next ${name}`))
+      expect((await files.list('')).map(({ path }) => path)).toEqual(names)
+      await end()
+    })
+
+    it('that got stuck and come through before the next one had his turn are seen by him', async () => {
+      let isDead = false
+      const {
+        files: dying,
+        root,
+        end,
+      } = await through({
+        swallow: query => {
+          isDead ||= isReplacement(query)
+          return isDead
+        },
+      })
+      const files = under.storeIn(root, { lockStaleMs: 300 })
+      const names = await published(files, 1)
+      await expect(replaceAll(dying, names, 'stuck')).rejects.toMatchObject({ retryable: true })
+      const [stuck] = (await files.list('_tmp')).filter(({ path }) => path.startsWith('_tmp/t/'))
+      const next = {
+        temporary: await upload(files, 'next'),
+        final: 'r/0',
+        version: (await files.stat('r/0'))?.version ?? '',
+      }
+      await under.asUser('PUT', `${root}/${stuck?.path}`, `op=RENAME&renameoptions=OVERWRITE&destination=${root}/r/0`)
+      expect(await files.replace([next])).toEqual(['changed'])
+      expect(await contents(files, names)).toEqual(['stuck r/0'])
+      await end()
+    })
+
+    it('of somebody who hangs and is taken for dead are begun again by him', async () => {
+      const root = await under.newRoot()
+      const other = under.storeIn(root, { lockStaleMs: 300 })
+      const names = await published(other, 2)
+      const [first = '', second = ''] = names
+      let hangs: Promise<unknown> | undefined
+      const proxy = await nameNodeProxy(under.hdfs.nameNodeUrl, {
+        // Before its second rename another one takes over.
+        delay: async query => {
+          if (!isReplacement(query) || !query.get('destination')?.endsWith(second)) return
+          hangs ??= replaceAll(other, [second], 'other')
+          await hangs
+        },
+      })
+      const files = under.storeIn(root, { nameNodes: [`http://${proxy.address}`] })
+      expect(await replaceAll(files, names, 'new')).toEqual(['replaced', 'changed'])
+      expect(await contents(files, names)).toEqual([`new ${first}`, `other ${second}`])
+      expect((await files.list('')).map(({ path }) => path)).toEqual(names)
+      await proxy.close()
+    })
+
+    it('under a NameNode that is killed leave each file old or new, and are done when they are asked for again', async () => {
+      let renames = 0
+      let killing: Promise<void> | undefined
+      const {
+        files: unlucky,
+        root,
+        end,
+      } = await through({
+        rewrite: query => {
+          if (isReplacement(query) && ++renames === 4) killing = under.hdfs.kill('nn')
+        },
+      })
+      const files = under.storeIn(root, { lockStaleMs: 300 })
+      const names = await published(files, 8)
+      await expect(replaceAll(unlucky, names, 'new')).rejects.toMatchObject({ retryable: true })
+      await killing
+      await under.hdfs.restart('nn')
+      const after = await contents(files, names)
+      const done = after.filter(text => text.startsWith('new')).length
+      process.stderr.write(`NameNode killed at the fourth of eight replacements: ${done} done\n`)
+      expect(after.map(text => text.replace(/^(old|new) /, ''))).toEqual(names)
+      expect(await replaceAll(files, names, 'new')).toEqual(names.map(() => 'replaced'))
+      expect(await contents(files, names)).toEqual(names.map(name => `new ${name}`))
+      expect((await files.list('')).map(({ path }) => path)).toEqual(names)
+      await end()
+    }, 120_000)
+
+    it('make no folder nor file of what is none', async () => {
+      const files = await under.newStore()
+      const [name = ''] = await published(files, 1)
+      await files.publish(await upload(files), 'r/folder/x')
+      const { version = '' } = (await files.stat(name)) ?? {}
+      expect(await files.replace([{ temporary: await upload(files), final: 'r/folder', version }])).toEqual(['changed'])
+      await expect(files.replace([{ temporary: '_tmp/t/never', final: name, version }])).rejects.toThrow(/no upload/)
+      expect((await files.list('')).map(({ path }) => path)).toEqual([name, 'r/folder/x'])
     })
   })
 
