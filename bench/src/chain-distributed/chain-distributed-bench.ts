@@ -137,20 +137,20 @@ async function oneWay(
     })
     const stages = [...cpu].map(([name, each]) => row(`${shipper}:   ${name}`, count, each))
     const stats = cpu.get('stats') as { start: number; total: number }
-    const [dearest] = [...cpu].filter(([name]) => name !== 'Fluentd').sort((a, b) => b[1].total - a[1].total)[0] ?? []
+    const ours = [...cpu.keys()].filter(name => name !== 'Fluentd')
     return {
       rows: [total, ...stages, ...beside],
       rate: count / all.total,
       statsRate: count / (stats.total - stats.start),
       // A process leaves its profile when it ends.
-      ...(profiles !== undefined && { hotspots: hotspotsOf(profiles, dearest as string) }),
+      ...(profiles !== undefined && { hotspots: ours.flatMap(name => hotspotsOf(profiles, name)) }),
     }
   } finally {
     if (!stopped) await pipeline.stop()
   }
 }
 
-/** The profile of the dearest process. */
+/** The profile of one process. */
 function hotspotsOf(profiles: string, name: string): readonly Hotspot[] {
   return hotspotsIn(join(profiles, name)).map(({ where, self }) => ({ where: `${name}: ${where}`, self }))
 }

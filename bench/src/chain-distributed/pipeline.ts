@@ -2,6 +2,7 @@ import { createReadStream, createWriteStream, mkdirSync, mkdtempSync, rmSync, wr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline as stream } from 'node:stream/promises'
+import { setTimeout as pause } from 'node:timers/promises'
 import { type DistributedServices, downloadHdfs, newSystem, startFluentd } from '@headwater/testkit'
 import { benchScenarios, memberCsv } from '../access-lines.ts'
 import { checkCounts, type Expected, untilComplete } from '../complete-run.ts'
@@ -109,6 +110,15 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
     return sums
   }
 
+  /** The counters in Redis. What is counted is stored a moment later, some seconds on a busy machine. */
+  async function storedCounts(expected: Expected): Promise<ScenarioCounts[]> {
+    const total = [...expected.values()].reduce((sum, each) => sum + each.total, 0)
+    for (const deadline = performance.now() + 60_000; ; await pause(1_000)) {
+      const rows = JSON.parse(await command('stats', '--json')) as ScenarioCounts[]
+      if (rows.reduce((sum, row) => sum + row.total_count, 0) >= total || performance.now() > deadline) return rows
+    }
+  }
+
   return {
     feed: file => stream(createReadStream(file), createWriteStream(accessLog, { flags: 'a' })),
     untilComplete: (events, timeoutMs) => untilComplete({ metrics }, events, timeoutMs),
@@ -116,8 +126,7 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
     async check(expected) {
       const copy = join(dir, 'archive')
       await downloadHdfs(stores.hdfs.nameNodeUrl, system.root, copy)
-      const rows = JSON.parse(await command('stats', '--json')) as ScenarioCounts[]
-      await checkCounts(rows, copy, expected)
+      await checkCounts(await storedCounts(expected), copy, expected)
     },
     stop,
   }

@@ -1,12 +1,14 @@
-import { CompressionTypes, type Message, type Producer, type RecordMetadata } from 'kafkajs'
+import { CompressionTypes, type Producer, type RecordMetadata } from 'kafkajs'
 import type { Logger } from 'pino'
 import { ProcessorError } from '../errors.ts'
 import type { KafkaMetrics } from '../metrics.ts'
 import type { PartitionId } from '../ports.ts'
 import { answerWithin } from './answer-within.ts'
+import { EncodedRecords } from './encoded-records.ts'
+import { gzipRecords } from './gzip-codec.ts'
 import type { KafkaConnection } from './kafka-connection.ts'
 import { kafkaError, kafkaErrorType } from './kafka-error.ts'
-import { onePartition } from './one-partition.ts'
+import { encodeRecords, type OutgoingRecord } from './record-encoder.ts'
 
 export interface CheckedProducerOptions {
   kafka: KafkaConnection
@@ -42,11 +44,17 @@ export class CheckedProducer {
 
   /**
    * Resolves when the records are acknowledged. Rejects with `RecordsTooLarge`, or with a `ProcessorError`. One call at a
-   * time for each partition of a topic.
+   * time for each partition of a topic. `timestamp`: Unix ms, of all of them; a topic with LogAppendTime has its own.
    */
-  async send(topic: string, partition: PartitionId, messages: Message[]): Promise<void> {
+  async send(
+    topic: string,
+    partition: PartitionId,
+    records: readonly OutgoingRecord[],
+    timestamp: number = Date.now(),
+  ): Promise<void> {
     const { kafka, metrics, log } = this.#options
     const started = performance.now()
+    const encoded = new EncodedRecords(partition, await gzipRecords(encodeRecords(records)), records.length, timestamp)
     this.#lease ??= this.#connect()
     const asked = this.#lease
     let lease: Lease | undefined
@@ -58,7 +66,7 @@ export class CheckedProducer {
         acks: -1,
         timeout: Math.round(kafka.requestTimeoutMs * 0.75),
         compression: CompressionTypes.GZIP,
-        messages: onePartition(partition, messages),
+        messages: encoded.asMessages(),
       })
       const result = await answerWithin(kafka.callTimeoutMs, sent)
       checkResult(result, topic, partition)
@@ -76,7 +84,7 @@ export class CheckedProducer {
       if (lease !== undefined) this.#release(lease)
     }
     metrics.sendSeconds.observe({ topic }, (performance.now() - started) / 1000)
-    metrics.sentRecords.inc({ topic }, messages.length)
+    metrics.sentRecords.inc({ topic }, records.length)
   }
 
   async close(): Promise<void> {

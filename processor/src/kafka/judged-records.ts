@@ -1,14 +1,14 @@
 import { MAX_DEAD_LETTER_BYTES } from '@headwater/core'
-import type { Message } from 'kafkajs'
 import { eventBytes, outcomeBytes } from '../logs/record-bytes.ts'
 import type { DeadLetter, JudgedBatch, JudgedEvent, OrderKey, Position } from '../ports.ts'
 import { encodeIdRecord, MAX_IDS_PER_RECORD } from './id-record.ts'
-import { encodeOrderKey, ORDER_KEY_HEADER } from './order-key-header.ts'
+import { ORDER_KEY_HEADER, orderKeyText } from './order-key-header.ts'
+import { type OutgoingRecord, recordBytes } from './record-encoder.ts'
 
 /** One record on its way, with what is needed to cut a series of them. */
 export interface OutRecord {
-  message: Message
-  /** Roughly what it takes uncompressed. */
+  record: OutgoingRecord
+  /** What it takes uncompressed, a few bytes more at most. */
   bytes: number
   position: Position
   index: number
@@ -29,23 +29,17 @@ export interface JudgedRecordsOptions {
   source: string
 }
 
-/** Lengths, attributes, deltas and the header's name. */
-const RECORD_OVERHEAD_BYTES = 24
-
 /**
- * Encodes a batch. Every record carries its order key in the header `k` (see `order-key-header.ts`) and the batch's
- * `arrivedAt` as its timestamp, which a topic with LogAppendTime replaces by its own. Values: `eventBytes`,
+ * Encodes a batch. Every record carries its order key in the header `k` (see `order-key-header.ts`). Values: `eventBytes`,
  * `outcomeBytes`, `{reason, source, position, index, at, raw}` as JSON, and `id-record.ts`.
  */
 export function judgedRecords(batch: JudgedBatch, options: JudgedRecordsOptions): JudgedRecords {
-  const { partition, arrivedAt } = batch
+  const { arrivedAt } = batch
   const { generation } = options
-  const timestamp = String(arrivedAt)
   const records: JudgedRecords = { events: [], outcomes: [], ids: [], deadLetters: [] }
   const record = (position: Position, index: number, scenarioId: number, value: Buffer): OutRecord => {
-    const key = encodeOrderKey(generation, position, index, scenarioId)
-    const message = { partition, value, timestamp, headers: { [ORDER_KEY_HEADER]: key } }
-    return { message, bytes: value.length + key.length + RECORD_OVERHEAD_BYTES, position, index }
+    const header = { name: ORDER_KEY_HEADER, value: orderKeyText(generation, position, index, scenarioId) }
+    return outRecord({ value, header }, position, index)
   }
   for (const { event, position, index, outcomes } of batch.events) {
     records.events.push(record(position, index, 0, eventBytes(event)))
@@ -59,15 +53,19 @@ export function judgedRecords(batch: JudgedBatch, options: JudgedRecordsOptions)
   }
   for (const { from, to, events } of idRanges(batch)) {
     const value = encodeIdRecord(generation, from, to, arrivedAt, events)
-    records.ids.push({ message: { partition, value, timestamp }, bytes: value.length, position: from, index: 0 })
+    records.ids.push(outRecord({ value }, from, 0))
   }
   return records
 }
 
+function outRecord(record: OutgoingRecord, position: Position, index: number): OutRecord {
+  return { record, bytes: recordBytes(record), position, index }
+}
+
 /** The dead letter that stands for a record which no topic takes. */
-export function oversizeLetter(record: OutRecord, at: number, options: JudgedRecordsOptions): DeadLetter & OrderKey {
-  const raw = (record.message.value as Buffer).subarray(0, MAX_DEAD_LETTER_BYTES).toString('latin1')
-  const { position, index } = record
+export function oversizeLetter(refused: OutRecord, at: number, options: JudgedRecordsOptions): DeadLetter & OrderKey {
+  const { position, index } = refused
+  const raw = (refused.record.value as Buffer).toString('latin1', 0, MAX_DEAD_LETTER_BYTES)
   return { position, index, reason: 'line_too_long', raw, at, generation: options.generation, scenarioId: 0 }
 }
 

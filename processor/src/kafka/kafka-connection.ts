@@ -16,6 +16,7 @@ import type { Logger } from 'pino'
 import { answerWithin } from './answer-within.ts'
 import { useGzipCodec } from './gzip-codec.ts'
 import { kafkaError } from './kafka-error.ts'
+import { letRequestQueuesRest } from './resting-request-queue.ts'
 
 /** How to reach a cluster. */
 export interface KafkaOptions {
@@ -74,6 +75,7 @@ export class KafkaConnection {
       ...(sasl !== undefined && { sasl: sasl as SASLOptions }),
     }
     useGzipCodec()
+    letRequestQueuesRest()
     this.#kafka = new Kafka(config)
     this.#patient = new Kafka({ ...config, retry: CONSUMER_RETRY })
   }

@@ -1,3 +1,4 @@
+import type { ByteString } from '@headwater/core'
 import type { OrderKey } from '../ports.ts'
 
 /*
@@ -11,8 +12,8 @@ export const ORDER_KEY_HEADER = 'k'
 const DOT = 0x2e
 const ZERO = 0x30
 
-export function encodeOrderKey(generation: number, position: number, index: number, scenarioId: number): Buffer {
-  return Buffer.from(`${generation}.${position}.${index}.${scenarioId}`, 'latin1')
+export function orderKeyText(generation: number, position: number, index: number, scenarioId: number): ByteString {
+  return `${generation}.${position}.${index}.${scenarioId}`
 }
 
 /** `undefined` when the bytes are no order key. */

@@ -95,7 +95,8 @@ export function kafkaLogWriter(options: KafkaLogWriterOptions): KafkaLogWriter {
         await producer.send(
           topic,
           work.batch.partition,
-          next.map(({ message }) => message),
+          next.map(({ record }) => record),
+          work.batch.arrivedAt,
         )
         series.shift()
       } catch (error) {

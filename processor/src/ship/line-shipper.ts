@@ -1,7 +1,7 @@
 import { type ByteString, MAX_DEAD_LETTER_BYTES } from '@headwater/core'
-import type { Message } from 'kafkajs'
 import type { Logger } from 'pino'
 import { type CheckedProducer, RecordsTooLarge } from '../kafka/checked-producer.ts'
+import { type OutgoingRecord, recordBytes } from '../kafka/record-encoder.ts'
 import type { ShipMetrics } from '../metrics.ts'
 import type { Assignment, Consumer, LineBatch, PartitionId, Position } from '../ports.ts'
 import { keyPartition } from './key-partition.ts'
@@ -19,17 +19,16 @@ export interface LineShipperOptions {
 
 /** Uncompressed; a longer line goes alone. Below the 1 MB that a broker takes by default. */
 const MAX_SEND_BYTES = 900_000
-/** Attributes, lengths and deltas. */
-const RECORD_OVERHEAD_BYTES = 24
 /** How often to look whether the topic has more partitions; librdkafka, Fluentd's client, does it every 5 minutes. */
 const LOOK_AGAIN_MS = 300_000
 /** A header of records that hold the beginning of a longer line. */
 export const CUT_HEADER = 'cut'
+const CUT = { name: CUT_HEADER, value: '1' }
 
 /** A batch on its way: what of it is not acknowledged yet, by partition, each in its order. */
 interface Shipment {
   batch: LineBatch
-  rest: Map<PartitionId, Message[][]>
+  rest: Map<PartitionId, OutgoingRecord[][]>
 }
 
 /**
@@ -87,63 +86,62 @@ export class LineShipper implements Consumer<LineBatch> {
   }
 
   /** Sends a partition's series one by one, and takes away what is acknowledged. */
-  async #send(partition: PartitionId, series: Message[][]): Promise<void> {
+  async #send(partition: PartitionId, series: OutgoingRecord[][]): Promise<void> {
     const { producer, topic, metrics } = this.#options
-    for (let messages = series[0]; messages !== undefined; messages = series[0]) {
+    for (let records = series[0]; records !== undefined; records = series[0]) {
       try {
-        await producer.send(topic, partition, messages)
+        await producer.send(topic, partition, records)
       } catch (error) {
         if (!(error instanceof RecordsTooLarge)) throw error
-        series.splice(0, 1, ...this.#smaller(messages))
+        series.splice(0, 1, ...this.#smaller(records))
         continue
       }
       series.shift()
-      metrics.lines.inc(messages.length)
-      metrics.bytes.inc(messages.reduce((sum, { value }) => sum + (value as Buffer).length, 0))
+      metrics.lines.inc(records.length)
+      metrics.bytes.inc(records.reduce((sum, { value }) => sum + value.length, 0))
     }
   }
 
   /** What to send in place of records that the topic refuses for their size: halves, and of a single line its beginning. */
-  #smaller(messages: Message[]): Message[][] {
+  #smaller(records: OutgoingRecord[]): OutgoingRecord[][] {
     const { topic, log } = this.#options
-    const [only] = messages
-    if (only === undefined || messages.length > 1) {
-      const half = messages.length >> 1
-      return [messages.slice(0, half), messages.slice(half)]
+    const [only] = records
+    if (only === undefined || records.length > 1) {
+      const half = records.length >> 1
+      return [records.slice(0, half), records.slice(half)]
     }
-    const value = only.value as Buffer
+    const value = only.value as ByteString
     log.error(
       { topic, bytes: value.length, cutTo: MAX_DEAD_LETTER_BYTES },
       'A line is longer than the topic takes: only its beginning is sent; raise max.message.bytes of the topic',
     )
-    return [[{ ...only, value: value.subarray(0, MAX_DEAD_LETTER_BYTES), headers: { [CUT_HEADER]: '1' } }]]
+    return [[{ ...only, value: value.slice(0, MAX_DEAD_LETTER_BYTES), header: CUT }]]
   }
 }
 
 /** A batch's lines as records, by partition, cut into series of at most `MAX_SEND_BYTES`. */
-function shipmentOf(batch: LineBatch, partitions: number): Map<PartitionId, Message[][]> {
-  const shipment = new Map<PartitionId, Message[][]>()
+function shipmentOf(batch: LineBatch, partitions: number): Map<PartitionId, OutgoingRecord[][]> {
+  const shipment = new Map<PartitionId, OutgoingRecord[][]>()
   const bytes = new Float64Array(partitions)
   const { lines, tooLong } = batch
   for (let i = 0; i < lines.length; i++) {
     const line = lines[i] as ByteString
     const key = visitorKey(line)
     const partition = keyPartition(key, partitions)
-    const value = Buffer.from(line, 'latin1')
-    const message: Message = { partition, key: Buffer.from(key, 'latin1'), value }
-    if (tooLong.length > 0 && tooLong.includes(i)) message.headers = { [CUT_HEADER]: '1' }
+    const isCut = tooLong.length > 0 && tooLong.includes(i)
+    const record: OutgoingRecord = isCut ? { key, value: line, header: CUT } : { key, value: line }
     let series = shipment.get(partition)
     if (series === undefined) {
       series = []
       shipment.set(partition, series)
     }
-    const size = value.length + key.length + RECORD_OVERHEAD_BYTES
+    const size = recordBytes(record)
     const last = series[series.length - 1]
     if (last === undefined || (bytes[partition] as number) + size > MAX_SEND_BYTES) {
-      series.push([message])
+      series.push([record])
       bytes[partition] = size
     } else {
-      last.push(message)
+      last.push(record)
       bytes[partition] = (bytes[partition] as number) + size
     }
   }

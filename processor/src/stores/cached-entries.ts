@@ -1,42 +1,61 @@
-/** A bounded memory of what was looked up: beyond `size` the entry that was used longest ago goes. */
+interface Entry<V> {
+  value: V
+  until: number
+}
+
+/**
+ * A bounded memory of what was looked up, in two generations. Whatever is used moves to the young one; when that holds half of
+ * `size`, it becomes the old one, and what was in the old one before is forgotten. So the `size / 2` used last are there, and
+ * never more than `size`.
+ *
+ * Not one Map in the order of use: V8 keeps the place of what was deleted, and looking for the first entry goes past all of
+ * these, which took 17 µs at 20 000 entries.
+ */
 export class CachedEntries<V> {
-  readonly #size: number
+  readonly #half: number
   readonly #clock: () => number
-  /** A Map keeps the order of insertion: the first is the one used longest ago. */
-  readonly #entries = new Map<string, { value: V; until: number }>()
+  #young = new Map<string, Entry<V>>()
+  #old = new Map<string, Entry<V>>()
 
   /** `clock`: milliseconds that never run back. */
   constructor(size: number, clock: () => number) {
-    this.#size = size
+    this.#half = Math.floor(size / 2)
     this.#clock = clock
-  }
-
-  get size(): number {
-    return this.#entries.size
   }
 
   /** `undefined` when there is none, or it is too old. */
   get(key: string): V | undefined {
-    const entry = this.#entries.get(key)
-    if (entry === undefined) return undefined
-    this.#entries.delete(key)
-    if (this.#clock() >= entry.until) return undefined
-    this.#entries.set(key, entry)
-    return entry.value
+    let entry = this.#young.get(key)
+    if (entry === undefined) {
+      entry = this.#old.get(key)
+      if (entry === undefined) return undefined
+      this.#keep(key, entry)
+    }
+    if (this.#clock() < entry.until) return entry.value
+    this.delete(key)
+    return undefined
   }
 
   set(key: string, value: V, ttlMs: number): void {
-    if (this.#size === 0) return
-    this.#entries.delete(key)
-    if (this.#entries.size >= this.#size) this.#entries.delete(this.#entries.keys().next().value as string)
-    this.#entries.set(key, { value, until: this.#clock() + ttlMs })
+    this.#keep(key, { value, until: this.#clock() + ttlMs })
   }
 
   delete(key: string): void {
-    this.#entries.delete(key)
+    this.#young.delete(key)
+    this.#old.delete(key)
   }
 
   clear(): void {
-    this.#entries.clear()
+    this.#young = new Map()
+    this.#old = new Map()
+  }
+
+  #keep(key: string, entry: Entry<V>): void {
+    if (this.#half === 0) return
+    if (this.#young.size >= this.#half && !this.#young.has(key)) {
+      this.#old = this.#young
+      this.#young = new Map()
+    }
+    this.#young.set(key, entry)
   }
 }

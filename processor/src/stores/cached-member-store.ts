@@ -18,7 +18,7 @@ export interface CachedMemberStoreOptions {
   store: MemberStore
   redis: RedisConnection
   keyPrefix?: string
-  /** Members kept in this process, some 300 bytes each. Default 20 000; 0: none. */
+  /** Members kept in this process at most, some 300 bytes each, and half of these at least. Default 200 000; 0: none. */
   size?: number
   /** How long a member is believed in this process, ms. Default 60 000. */
   ttlMs?: number
@@ -55,7 +55,7 @@ const CHUNK = 1_000
  */
 export function cachedMemberStore(options: CachedMemberStoreOptions): CachedMemberStore {
   const { store, redis: connection, keyPrefix = '', log, clock = () => performance.now() } = options
-  const { size = 20_000, ttlMs = 60_000, redisTtlS = 600, negativeTtlS = 60 } = options
+  const { size = 200_000, ttlMs = 60_000, redisTtlS = 600, negativeTtlS = 60 } = options
   const { maxNegativesPerMinute = 10_000 } = options
   const entries = new CachedEntries<Member | null>(size, clock)
   const keyOf = (id: string): string => memberKey(keyPrefix, id)
@@ -123,29 +123,27 @@ export function cachedMemberStore(options: CachedMemberStoreOptions): CachedMemb
   return {
     async get(memberIds: readonly string[]): Promise<ReadonlyMap<string, Member>> {
       const since = notices
-      const found = new Map<string, Member | null>()
-      const unknown: string[] = []
-      for (const id of new Set(memberIds)) {
-        const member = entries.get(id)
-        if (member !== undefined) found.set(id, member)
-        else if (isPossibleId(id)) unknown.push(id)
-      }
-      if (unknown.length > 0) {
-        const cached = new Map<string, Member | null>()
-        await fromRedis(unknown, cached)
-        const missing = unknown.filter(id => !cached.has(id))
-        if (missing.length > 0) {
-          const members = await store.get(missing)
-          for (const id of missing) cached.set(id, members.get(id) ?? null)
-          if (since === notices) await fillRedis(missing, members)
-        }
-        for (const [id, member] of cached) {
-          found.set(id, member)
-          remember(id, member, since)
-        }
-      }
       const members = new Map<string, Member>()
-      for (const [id, member] of found) if (member !== null) members.set(id, member)
+      const unknown = new Set<string>()
+      for (const id of memberIds) {
+        const member = entries.get(id)
+        if (member === undefined) {
+          if (isPossibleId(id)) unknown.add(id)
+        } else if (member !== null) members.set(id, member)
+      }
+      if (unknown.size === 0) return members
+      const found = new Map<string, Member | null>()
+      await fromRedis([...unknown], found)
+      const missing = [...unknown].filter(id => !found.has(id))
+      if (missing.length > 0) {
+        const stored = await store.get(missing)
+        for (const id of missing) found.set(id, stored.get(id) ?? null)
+        if (since === notices) await fillRedis(missing, stored)
+      }
+      for (const [id, member] of found) {
+        if (member !== null) members.set(id, member)
+        remember(id, member, since)
+      }
       return members
     },
 

@@ -105,7 +105,7 @@ describe.skipIf(!serviceOrSkip('kafka', findKafka(), KAFKA_MISSING))('a connecti
     const sasl = { mechanism: 'plain' as const, username: 'alice', password: PASSWORD }
     const alice = kafka.connect({ brokers: kafka.broker.securedBootstrap, ssl: { caFile: ca }, sasl })
     const producer = new CheckedProducer({ kafka: alice, metrics: kafka.metrics, log: kafka.log })
-    const send = (): Promise<void> => producer.send(topic, 0, [{ value: 'x', partition: 0 }])
+    const send = (): Promise<void> => producer.send(topic, 0, [{ value: 'x' }])
     await until(
       () =>
         send().then(

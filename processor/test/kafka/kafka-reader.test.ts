@@ -293,7 +293,12 @@ describe.skipIf(!serviceOrSkip('kafka', findKafka(), KAFKA_MISSING))('a reader o
     // The test's own sending may repeat; the log as it is comes once.
     expect(taken).toHaveLength(position)
     await until(
-      async () => (await kafka.committed(`group-of-${topic}`, topic)) === position,
+      // The group's coordinator has just come back, too.
+      () =>
+        kafka.committed(`group-of-${topic}`, topic).then(
+          offset => offset === position,
+          () => false,
+        ),
       'its position is committed',
     )
     await stop()

@@ -1,4 +1,5 @@
 import { serviceOrSkip } from '@headwater/testkit'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { MemberStore } from '../../src/ports.ts'
 import { CachedEntries } from '../../src/stores/cached-entries.ts'
@@ -193,17 +194,40 @@ describe.skipIf(!isThere)('MariaDB cached in Redis', { timeout: 90_000 }, () => 
 })
 
 describe('CachedEntries', () => {
-  it('forgets the entry that was used longest ago, and what is too old', () => {
+  it('forgets what is too old, and everything when asked to', () => {
     let now = 0
-    const entries = new CachedEntries<string>(2, () => now)
+    const entries = new CachedEntries<string>(10, () => now)
     entries.set('a', 'A', 10)
     entries.set('b', 'B', 100)
-    entries.get('a')
-    entries.set('c', 'C', 10)
-    expect([entries.get('a'), entries.get('b'), entries.get('c'), entries.size]).toEqual(['A', undefined, 'C', 2])
+    expect([entries.get('a'), entries.get('b')]).toEqual(['A', 'B'])
     now = 10
-    expect([entries.get('a'), entries.size]).toEqual([undefined, 1])
+    expect([entries.get('a'), entries.get('b')]).toEqual([undefined, 'B'])
+    entries.delete('b')
+    expect(entries.get('b')).toBeUndefined()
+    entries.set('c', 'C', 10)
     entries.clear()
-    expect(entries.size).toBe(0)
+    expect(entries.get('c')).toBeUndefined()
+  })
+
+  it('has the half of its size that was used last, and never more than its size', () => {
+    const key = fc.nat({ max: 30 }).map(String)
+    const steps = fc.array(fc.record({ key, isSet: fc.boolean() }), { maxLength: 200 })
+    fc.assert(
+      fc.property(fc.nat({ max: 12 }), steps, (size, all) => {
+        const entries = new CachedEntries<string>(size, () => 0)
+        /** In the order of use, newest last. */
+        const used: string[] = []
+        for (const { key, isSet } of all) {
+          const at = used.indexOf(key)
+          const found = entries.get(key)
+          if (at >= 0 && used.length - at <= Math.floor(size / 2)) expect(found).toBe(key)
+          if (isSet) entries.set(key, key, 1)
+          if (!isSet && found === undefined) continue
+          if (at >= 0) used.splice(at, 1)
+          used.push(key)
+        }
+        expect(used.filter(each => entries.get(each) !== undefined).length).toBeLessThanOrEqual(size)
+      }),
+    )
   })
 })

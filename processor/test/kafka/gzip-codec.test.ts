@@ -2,7 +2,6 @@ import { gunzipSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { gzipCodec } from '../../src/kafka/gzip-codec.ts'
-import { onePartition } from '../../src/kafka/one-partition.ts'
 
 const contents = fc.uint8Array({ maxLength: 5_000 }).map(bytes => Buffer.from(bytes))
 
@@ -36,12 +35,4 @@ describe('the gzip codec', () => {
     await expect(gzipCodec.decompress(bytes)).rejects.toThrow(/incorrect/)
     await expect(gzipCodec.decompress(Buffer.from('xy'))).rejects.toThrow()
   })
-})
-
-test('messages of one partition are grouped as they are, and are an array otherwise', () => {
-  const messages = [{ value: 'a' }, { value: 'b' }]
-  const seen = onePartition(7, messages)
-  expect([...seen]).toEqual(messages)
-  expect(seen.map(({ value }) => value)).toEqual(['a', 'b'])
-  expect((seen.reduce as () => unknown)()).toEqual({ 7: messages })
 })
