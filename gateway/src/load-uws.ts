@@ -28,7 +28,7 @@ export interface UwsApp {
 
 /** Valid until it is answered or aborted; after that every call throws. */
 export interface UwsResponse {
-  writeStatus(status: string): UwsResponse
+  writeStatus(status: Uint8Array): UwsResponse
   end(body: Uint8Array, closeConnection: boolean): UwsResponse
   endWithoutBody(): UwsResponse
   onAborted(handler: () => void): UwsResponse

@@ -20,7 +20,7 @@ function send(response: UwsWaiting, answer: Answer): void {
   if (body === undefined) response.writeStatus(head).endWithoutBody()
   // endWithoutBody(length) is for a body that follows later, and would leave the request open.
   else if (response.headOnly === true)
-    response.writeStatus(`${head}\r\nContent-Length: ${body.length}`).endWithoutBody()
+    response.writeStatus(Buffer.concat([head, Buffer.from(`\r\nContent-Length: ${body.length}`)])).endWithoutBody()
   else response.writeStatus(head).end(body, close)
 }
 
