@@ -60,13 +60,13 @@ export interface AcceptOptions {
 
 /** What differs between the lines of one request: all else is the request's. */
 export interface BeaconLine {
-  /** `$request` */
-  request: ByteString
+  /** What stands behind the `?` in `$request`; undefined: no `?`. */
+  query: ByteString | undefined
+  /** Nothing in `query` needs escaping, and nobody has to look whether it does. */
+  isPlain: boolean
   /** `$request_body`: only of what could not be read, so that a dead letter shows it. */
   body: ByteString | undefined
-  /** The event's query. */
-  query: ByteString | undefined
-  /** The event's parameters, when they were read; undefined: nobody has taken `query` apart. */
+  /** The parameters that say of which site it is; undefined: those of `query`, which nobody has taken apart. */
   params: Params | undefined
 }
 
@@ -116,7 +116,7 @@ export function acceptBeacon(request: BeaconRequest, options: AcceptOptions): Ac
   if (body === '' && target.kind !== 'ingest')
     return {
       answer: beaconAnswer(target, query, undefined),
-      lines: [{ request: requestLine(request, query), body: undefined, query, params: undefined }],
+      lines: [{ query, isPlain: false, body: undefined, params: undefined }],
       invalid: 0,
       cut: 0,
     }
@@ -127,7 +127,7 @@ function acceptBody(request: BeaconRequest, target: BeaconTarget, options: Accep
   const query = request.query ?? ''
   if (target.kind !== 'ingest') {
     const joined = joinedQuery(query, request.body)
-    if (joined?.includes('send_image') === false) return acceptJoined(request, target, joined)
+    if (joined?.includes('send_image') === false) return acceptJoined(target, joined)
   }
   // Only /ingest needs it, and it is not free.
   const page = target.kind === 'ingest' ? pageOrigin(request.origin, request.referer) : undefined
@@ -143,7 +143,7 @@ function acceptBody(request: BeaconRequest, target: BeaconTarget, options: Accep
   const lines: BeaconLine[] = []
   let cut = 0
   for (const event of params.events) {
-    lines.push({ request: requestLine(request, formatQuery(event)), body: undefined, query: undefined, params: event })
+    lines.push({ query: formatQuery(event), isPlain: true, body: undefined, params: event })
     if (event.at(-2) === CUT) cut++
   }
   for (const item of params.invalidItems) lines.push(unreadLine(request, undefined, item, options))
@@ -151,10 +151,10 @@ function acceptBody(request: BeaconRequest, target: BeaconTarget, options: Accep
 }
 
 /** A body that is one event whatever its parameters are, and needs no other form in the log: most bodies are. */
-function acceptJoined(request: BeaconRequest, target: BeaconTarget, query: ByteString): Accepted {
+function acceptJoined(target: BeaconTarget, query: ByteString): Accepted {
   return {
     answer: beaconAnswer(target, undefined, undefined),
-    lines: [{ request: requestLine(request, query), body: undefined, query, params: undefined }],
+    lines: [{ query, isPlain: true, body: undefined, params: undefined }],
     invalid: 0,
     cut: 0,
   }
@@ -203,10 +203,6 @@ function sendImageOf(query: ByteString | undefined): string | undefined {
   return getParam(parseQuery(query, false), 'send_image')
 }
 
-function requestLine(request: BeaconRequest, query: ByteString | undefined): ByteString {
-  return `${request.method} ${request.authority}${request.path}${query === undefined ? '' : `?${query}`} ${request.protocol}`
-}
-
 /** A line for what is no event: with the body, so that the reader rejects it for the same reason and keeps it. */
 function unreadLine(
   request: BeaconRequest,
@@ -214,10 +210,9 @@ function unreadLine(
   body: ByteString,
   options: AcceptOptions,
 ): BeaconLine {
-  if (options.logFormat === 'headwater')
-    return { request: requestLine(request, query), body, query: request.query, params: undefined }
-  const whole = queryWithBadBody(query ?? '', body)
-  return { request: requestLine(request, whole), body: undefined, query: request.query, params: undefined }
+  const params = parseQuery(request.query ?? '', false)
+  if (options.logFormat === 'headwater') return { query, isPlain: false, body, params }
+  return { query: queryWithBadBody(query ?? '', body), isPlain: false, body: undefined, params }
 }
 
 function fileAnswer(request: BeaconRequest, options: AcceptOptions): Answer {

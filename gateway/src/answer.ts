@@ -8,7 +8,9 @@ export interface Answer {
   /** Whether the connection ends with this answer. */
   readonly close: boolean
   /** `204 No Content` and all headers as they go on the wire: one write in place of one for each header. */
-  readonly head: string
+  readonly head: Uint8Array
+  /** `" $status $body_bytes_sent "`: what stands between `$request` and the referer in its log lines. */
+  readonly logged: string
 }
 
 const REASONS: Readonly<Record<number, string>> = {
@@ -42,7 +44,8 @@ export function makeAnswer(
   const all = [...CORS, ...headers]
   if (close) all.push('Connection', 'close')
   const bytes = typeof body === 'string' ? Buffer.from(body) : body
-  return { status, headers: all, body: bytes, close, head: headOf(status, all) }
+  const logged = `" ${status} ${bytes === undefined ? 0 : bytes.length} "`
+  return { status, headers: all, body: bytes, close, head: headOf(status, all), logged }
 }
 
 /**
@@ -61,10 +64,10 @@ export function answerTo(origin: string | undefined, answer: Answer, setCookie: 
   return { ...answer, headers, head: headOf(answer.status, headers) }
 }
 
-function headOf(status: number, headers: readonly string[]): string {
+function headOf(status: number, headers: readonly string[]): Uint8Array {
   let head = `${status} ${REASONS[status] ?? 'Unknown'}`
   for (let i = 0; i < headers.length; i += 2) head += `\r\n${headers[i]}: ${headers[i + 1]}`
-  return head
+  return Buffer.from(head, 'latin1')
 }
 
 /** A refusal, with its reason as text for whoever reads it in a terminal. */

@@ -61,11 +61,11 @@ export async function startHealth(options: HealthOptions): Promise<Health> {
 
   const server = createServer((request, response) => {
     request.resume()
-    const url = new URL(request.url ?? '/', 'http://health')
-    const route = routes.get(url.pathname)
+    const url = urlOf(request.url ?? '')
+    const route = url && routes.get(url.pathname)
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return send(response, { status: 405, type: 'text/plain', body: 'This port takes GET only.\n' })
-    if (route === undefined)
+    if (url === undefined || route === undefined)
       return send(response, {
         status: 404,
         type: 'text/plain',
@@ -99,6 +99,11 @@ export async function startHealth(options: HealthOptions): Promise<Health> {
         server.closeAllConnections()
       }),
   }
+}
+
+/** Undefined for what is no URL, like `//`. */
+function urlOf(target: string): URL | undefined {
+  return URL.canParse(target, 'http://health') ? new URL(target, 'http://health') : undefined
 }
 
 function send(response: ServerResponse, answer: HealthAnswer): void {

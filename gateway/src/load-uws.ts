@@ -28,8 +28,12 @@ export interface UwsApp {
 
 /** Valid until it is answered or aborted; after that every call throws. */
 export interface UwsResponse {
-  writeStatus(status: string): UwsResponse
+  writeStatus(status: Uint8Array): UwsResponse
   end(body: Uint8Array, closeConnection: boolean): UwsResponse
+  /** Hands over as much of the body as the client takes now. Whether it took all of it, and whether the answer is done. */
+  tryEnd(body: Uint8Array, totalBytes: number): [ok: boolean, done: boolean]
+  /** Calls back when the client takes more, until that returns true. `sent`: bytes of the body that are on their way. */
+  onWritable(handler: (sent: number) => boolean): UwsResponse
   endWithoutBody(): UwsResponse
   onAborted(handler: () => void): UwsResponse
   onData(handler: (chunk: ArrayBuffer, isLast: boolean) => void): UwsResponse

@@ -100,6 +100,8 @@ export async function startNodeFront(
     certificate === undefined
       ? createServer(serverOptions, listener)
       : createTlsServer({ ...serverOptions, ...pem(certificate), handshakeTimeout: options.requestTimeoutMs }, listener)
+  // For who does not take an answer; long after who does not finish a request has been answered with 408.
+  server.timeout = options.requestTimeoutMs * 4
   if (options.maxConnections > 0) {
     server.maxConnections = options.maxConnections
     server.on('drop', () => refusals.connection())

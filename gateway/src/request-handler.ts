@@ -94,8 +94,7 @@ export class RequestHandler<Waiting> {
       // It holds the addresses that are not to be kept.
       forwardedFor: ipMode === 'full' ? request.forwardedFor : undefined,
     }
-    let frame = this.#lines.frame(visitor, now)
-    const bytes = answer.body === undefined ? 0 : answer.body.length
+    let frame = this.#lines.frame(request, answer, visitor, now)
     for (let i = 0; i < lines.length; i++) {
       const line = lines[i] as (typeof lines)[number]
       if (i === 1) {
@@ -103,9 +102,9 @@ export class RequestHandler<Waiting> {
         visitor.userAgent = shortened(visitor.userAgent)
         visitor.forwardedFor = shortened(visitor.forwardedFor)
         visitor.user = shortened(visitor.user)
-        frame = this.#lines.frame(visitor, now)
+        frame = this.#lines.frame(request, answer, visitor, now)
       }
-      this.#writer.line(this.#lines.line(frame, line.request, answer.status, bytes, line.body))
+      this.#writer.line(this.#lines.line(frame, line))
     }
     this.counts.lines += lines.length
     this.counts.invalid += invalid

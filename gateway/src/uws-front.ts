@@ -15,13 +15,22 @@ const LISTEN_EXCLUSIVE_PORT = 1
 /** The request's method rides on the response: two arrays side by side would cost more than a field. */
 export type UwsWaiting = UwsResponse & { headOnly?: boolean }
 
+/**
+ * Longer bodies are handed over as the client takes them. Else the library would keep the rest, once for every request of a
+ * client that asks on and never reads.
+ */
+const MAX_KEPT_BYTES = 4096
+
 function send(response: UwsWaiting, answer: Answer): void {
   const { head, body, close } = answer
   if (body === undefined) response.writeStatus(head).endWithoutBody()
   // endWithoutBody(length) is for a body that follows later, and would leave the request open.
   else if (response.headOnly === true)
-    response.writeStatus(`${head}\r\nContent-Length: ${body.length}`).endWithoutBody()
-  else response.writeStatus(head).end(body, close)
+    response.writeStatus(Buffer.concat([head, Buffer.from(`\r\nContent-Length: ${body.length}`)])).endWithoutBody()
+  else if (body.length > MAX_KEPT_BYTES) {
+    const [, done] = response.writeStatus(head).tryEnd(body, body.length)
+    if (!done) response.onWritable(sent => response.tryEnd(body.subarray(sent), body.length)[0])
+  } else response.writeStatus(head).end(body, close)
 }
 
 /** A body on its way. */
@@ -52,6 +61,14 @@ export function deliverUws(response: UwsWaiting, answer: Answer): boolean {
 }
 
 const ignoreAbort = (): void => {}
+
+/**
+ * Every answer waits for the end of the turn, also one that needs no line: only while an answer is pending does the library
+ * close a connection on which more requests come. It would take any number of them otherwise, and keep the answers.
+ */
+function deliverSoon(response: UwsWaiting, answer: Answer): void {
+  setImmediate(deliverUws, response, answer)
+}
 
 const NON_ASCII = /[^\0-\x7f]/
 
@@ -110,11 +127,7 @@ export async function startUwsFront(
 
   function makeApp(certificate: Certificate | undefined): UwsApp {
     const app = certificate === undefined ? uws.App() : tlsApp(uws, certificate)
-    app.get('/*', (response: UwsWaiting, request) => {
-      const answer = handle(frontRequest(response, request, 'GET', !listening, options), response)
-      if (answer === undefined) response.onAborted(ignoreAbort)
-      else send(response, answer)
-    })
+    app.get('/*', (response: UwsWaiting, request) => answerWithoutBody(response, request, 'GET'))
     app.post('/*', (response: UwsWaiting, request) => {
       const whole = frontRequest(response, request, 'POST', !listening, options)
       receiveBody(response, Number(request.getHeader('content-length')), whole)
@@ -122,18 +135,23 @@ export async function startUwsFront(
     app.any('/*', (response: UwsWaiting, request) => {
       const method = request.getCaseSensitiveMethod()
       if (method === HEAD) response.headOnly = true
-      const answer = handle(frontRequest(response, request, method, !listening, options), response)
-      if (answer === undefined) response.onAborted(ignoreAbort)
-      else send(response, answer)
+      answerWithoutBody(response, request, method)
     })
     if (maxConnections > 0) app.filter(countConnection)
     return app
   }
 
+  function answerWithoutBody(response: UwsWaiting, request: UwsRequest, method: string): void {
+    response.onAborted(ignoreAbort)
+    const answer = handle(frontRequest(response, request, method, !listening, options), response)
+    if (answer !== undefined) deliverSoon(response, answer)
+  }
+
   function receiveBody(response: UwsWaiting, contentLength: number, request: FrontRequest): void {
     if (contentLength > MAX_BODY_BYTES) {
       refusals.request(413)
-      send(response, BODY_TOO_LARGE_CLOSE)
+      response.onAborted(ignoreAbort)
+      deliverSoon(response, BODY_TOO_LARGE_CLOSE)
       return
     }
     let chunks: Buffer[] | undefined
@@ -154,7 +172,7 @@ export async function startUwsFront(
         const last = Buffer.from(chunk)
         request.body = (chunks === undefined ? last : Buffer.concat([...chunks, last])).toString('latin1')
         const answer = handle(request, response)
-        if (answer !== undefined) deliverUws(response, answer)
+        if (answer !== undefined) deliverSoon(response, answer)
       } else {
         // The chunk is valid in this callback only.
         chunks ??= []
@@ -167,7 +185,7 @@ export async function startUwsFront(
   function refuse(reception: Reception, answer: Answer): void {
     reception.over = true
     receiving.delete(reception)
-    deliverUws(reception.response, answer)
+    deliverSoon(reception.response, answer)
   }
 
   // uWebSockets.js itself closes connections that stay silent for 10 s; this is for bodies that trickle.

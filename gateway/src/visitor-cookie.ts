@@ -1,4 +1,3 @@
-import type { ByteString } from '@headwater/core'
 import { beaconTarget, pageOrigin } from '@headwater/core'
 import type { BeaconLine, BeaconRequest } from './accept-beacon.ts'
 import { ACCEPTED, type Answer, answerTo } from './answer.ts'
@@ -13,9 +12,9 @@ const ATTRIBUTES = 'Path=/; Secure; HttpOnly; SameSite=Lax'
 const COOKIE = /(?:^|;\s*)_hw_id=([0-9a-f]{16})\.(\d{1,12})(?=;|$)/
 
 /** Set by the SDK when the visitor has agreed to storage and the page has asked for this cookie. */
-const ASKS = /[?&]hw_ck=1[& ]/
-const VISITOR = /([?&]_id=)([0-9a-f]{16})(?=[& ])/g
-const IS_NEW = /([?&]_idn=)1(?=[& ])/g
+const ASKS = /(?:^|&)hw_ck=1(?:&|$)/
+const VISITOR = /((?:^|&)_id=)([0-9a-f]{16})(?=&|$)/g
+const IS_NEW = /((?:^|&)_idn=)1(?=&|$)/g
 
 /** Takes the cookie back: what a page asks for when consent is withdrawn, as no script can erase it. */
 const FORGET = '/forget'
@@ -55,13 +54,11 @@ export class VisitorCookie {
     lines: readonly BeaconLine[],
     now: number,
   ): { lines: readonly BeaconLine[]; set: string | undefined } {
-    if (!lines.some(line => ASKS.test(line.request)) || !this.#isFromOurPage(request)) return { lines, set: undefined }
+    if (!lines.some(asks) || !this.#isFromOurPage(request)) return { lines, set: undefined }
     const known = COOKIE.exec(request.cookie ?? '')?.[1]
     if (known === undefined) return { lines, set: newCookie(lines, now) }
     const replaced = lines.map(line =>
-      ASKS.test(line.request)
-        ? { ...line, request: line.request.replace(VISITOR, `$1${known}`).replace(IS_NEW, '$10') }
-        : line,
+      asks(line) ? { ...line, query: line.query?.replace(VISITOR, `$1${known}`).replace(IS_NEW, '$10') } : line,
     )
     return { lines: replaced, set: undefined }
   }
@@ -90,10 +87,14 @@ export class VisitorCookie {
   }
 }
 
+function asks({ query }: BeaconLine): boolean {
+  return query !== undefined && ASKS.test(query)
+}
+
 /** A cookie with the id that the first event that asks brings; undefined when it brings none. */
 function newCookie(lines: readonly BeaconLine[], now: number): string | undefined {
-  const request = lines.find(line => ASKS.test(line.request))?.request as ByteString
+  const query = lines.find(asks)?.query ?? ''
   // Of several the last counts: the event's own stands behind the one in the URL.
-  const id = [...request.matchAll(VISITOR)].at(-1)?.[2]
+  const id = [...query.matchAll(VISITOR)].at(-1)?.[2]
   return id && `_hw_id=${id}.${Math.floor(now / 1000)}; Max-Age=${LIFETIME_SECONDS}; ${ATTRIBUTES}`
 }

@@ -46,6 +46,9 @@ describe('the health port', () => {
 
   it('knows nothing else, and takes GET only', async () => {
     expect((await fetch(`${url}/5`)).status).toBe(404)
+    // No URL can be made of these, and that must not end the process.
+    for (const target of ['//', 'http://[', '*'])
+      expect((await rawHttp(started.gateway.health?.port ?? 0, get(target)))[0]?.status).toBe(404)
     expect((await fetch(`${url}/healthz`, { method: 'POST' })).status).toBe(405)
   })
 

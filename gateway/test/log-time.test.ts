@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { parseLogLine } from '@headwater/core'
 import { expect, it } from 'vitest'
+import { ACCEPTED } from '../src/answer.ts'
 import { LogLines } from '../src/log-line.ts'
 import { msec, timeLocal } from '../src/log-time.ts'
 
@@ -41,7 +42,9 @@ it('A line is read back by the parser, in every format', () => {
   for (const format of ['combined', 'combined_xff', 'headwater'] as const) {
     const lines = new LogLines(format)
     const now = 1_763_807_224_123
-    const line = lines.line(lines.frame(visitor, now), 'GET /5?\xff HTTP/1.1', 204, 0, undefined)
+    const target = { method: 'GET', authority: '', path: '/5', protocol: 'HTTP/1.1' }
+    const event = { query: '\xff', isPlain: false, body: undefined, params: undefined }
+    const line = lines.line(lines.frame(target, ACCEPTED, visitor, now), event)
     expect(line.endsWith('\n')).toBe(true)
     expect(parseLogLine(line.slice(0, -1))).toMatchObject({
       remoteAddr: '1.2.3.4',

@@ -415,6 +415,12 @@ export function testFront({ frontEnd, takesHttp10, takesPipelining, takesRawByte
         expect((await send(get('/5?after'))).status).toBe(204)
       })
 
+      it.runIf(!takesPipelining)('end with a request before the last answer, whatever the answer is', async () => {
+        for (const first of [get('/nothing'), post('/nothing', 'a=b'), 'OPTIONS /5 HTTP/1.1\r\nHost: x\r\n\r\n'])
+          expect(await rawHttp(it_.port, first + get('/5?n=1'), { expect: 0 }), first).toEqual([])
+        expect(newLines()).toEqual([])
+      })
+
       it('take many requests, one after the other', async () => {
         const socket = connect(it_.port, '127.0.0.1')
         for (let i = 0; i < 20; i++) {
@@ -466,6 +472,44 @@ export function testFront({ frontEnd, takesHttp10, takesPipelining, takesRawByte
           expect((await rawHttp(other.port, get(name)))[0]?.body, name).toBe('short')
         const [missing] = await rawHttp(other.port, get('/headwater-9.9.9.js'))
         expect(missing?.status).toBe(404)
+        await other.stop()
+      })
+
+      it('hand over a long file as its client takes it', async () => {
+        const content = 'x'.repeat(16_000_000)
+        writeFileSync(join(it_.folder, 'headwater-0.0.1.js'), content)
+        const other = await startedGateway({ frontEnd, sdkDir: it_.folder })
+        const slow = connect(other.port, '127.0.0.1')
+        let length = 0
+        slow.on('data', data => {
+          length += data.length
+          slow.pause()
+          setImmediate(() => slow.resume())
+        })
+        slow.write(get('/headwater-0.0.1.js'))
+        await until(() => length > content.length)
+        // The connection is as good as before.
+        length = 0
+        slow.write(get('/5'))
+        await until(() => length > 0)
+        slow.destroy()
+        await other.stop()
+      })
+
+      // node:http stops reading then, and all answers share one copy of the file.
+      it.runIf(!takesPipelining)('keep no answers for who asks on without reading them', async () => {
+        writeFileSync(join(it_.folder, 'headwater-0.0.2.js'), 'x'.repeat(16_000_000))
+        const other = await startedGateway({ frontEnd, sdkDir: it_.folder })
+        const answered = async () => (await labelled(other, 'requests_total'))['200']
+        const deaf = connect(other.port, '127.0.0.1').pause()
+        deaf.on('error', () => {})
+        for (let i = 0; i < 20; i++) {
+          deaf.write(get('/headwater-0.0.2.js'))
+          await until(async () => (await answered()) !== undefined)
+          await rawHttp(other.port, get('/5'))
+        }
+        expect(await answered()).toBeLessThanOrEqual(2)
+        deaf.destroy()
         await other.stop()
       })
 
