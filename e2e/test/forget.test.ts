@@ -1,8 +1,6 @@
-import { once } from 'node:events'
 import { mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import {
   type HeadwaterProcess,
@@ -11,6 +9,7 @@ import {
   spawnHeadwater,
   startHeadwater,
 } from '../src/headwater-process.ts'
+import { killAtAnyMoment } from '../src/kill-at-any-moment.ts'
 import { scenario } from '../src/scenarios.ts'
 import { seededRandom } from '../src/seeded-random.ts'
 import { until } from '../src/until.ts'
@@ -142,25 +141,15 @@ it('killed at any moment, under load, it loses no other row and shows none twice
     }
   })()
   load.catch(() => {})
-  const begun = performance.now()
-  await forget('--visitor', VISITOR)
-  // As long as the last one took that was left alone: so a kill meets every part of it, on any machine.
-  let tookMs = performance.now() - begun
-  let killed = 0
-  for (let round = 0; killed < 5; round++) {
-    expect(round, 'rounds that ended before their kill').toBeLessThan(50)
-    const started = performance.now()
-    const child = spawnHeadwater(data, settings, ['forget', '--visitor', VISITOR])
-    const exited = once(child, 'exit')
-    await Promise.race([exited, pause(random.between(0, tookMs))])
-    if (child.exitCode === null) {
-      child.kill('SIGKILL')
-      killed++
-    } else tookMs = performance.now() - started
-    await exited
-    const seen = await rows('SELECT count(*)::INT AS n, count(DISTINCT event_id)::INT AS ids FROM event_log')
-    expect(seen[0]?.n).toBe(seen[0]?.ids)
-  }
+  await killAtAnyMoment({
+    times: 5,
+    random,
+    start: () => spawnHeadwater(data, settings, ['forget', '--visitor', VISITOR]),
+    check: async () => {
+      const seen = await rows('SELECT count(*)::INT AS n, count(DISTINCT event_id)::INT AS ids FROM event_log')
+      expect(seen[0]?.n).toBe(seen[0]?.ids)
+    },
+  })
   loading = false
   await load
   const told = await forget('--visitor', VISITOR)

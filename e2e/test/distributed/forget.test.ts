@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,6 +15,7 @@ import {
   spawnHeadwater,
   startHeadwater,
 } from '../../src/headwater-process.ts'
+import { killAtAnyMoment } from '../../src/kill-at-any-moment.ts'
 import { seededRandom } from '../../src/seeded-random.ts'
 import { until } from '../../src/until.ts'
 
@@ -119,28 +119,23 @@ describe.skipIf(!servicesThere())('an archive in HDFS', () => {
       }
     })()
     load.catch(() => {})
-    let killed = 0
-    for (let round = 0; round < 3; round++) {
-      const child = spawnHeadwater(join(dir, 'command'), tenant.settings, ['forget', '--visitor', VISITOR])
-      const exited = once(child, 'exit')
-      await Promise.race([exited, pause(random.between(1_500, 7_000))])
-      if (child.exitCode === null) {
-        child.kill('SIGKILL')
-        killed++
-      }
-      await exited
-      const seen = JSON.parse(
-        await runHeadwater(join(dir, 'reader'), tenant.settings, [
-          'query',
-          '--json',
-          'SELECT count(*)::INT AS n, count(DISTINCT event_id)::INT AS ids FROM event_log',
-        ]),
-      )
-      expect(seen[0].n).toBe(seen[0].ids)
-    }
+    await killAtAnyMoment({
+      times: 3,
+      random,
+      start: () => spawnHeadwater(join(dir, 'command'), tenant.settings, ['forget', '--visitor', VISITOR]),
+      check: async () => {
+        const seen = JSON.parse(
+          await runHeadwater(join(dir, 'reader'), tenant.settings, [
+            'query',
+            '--json',
+            'SELECT count(*)::INT AS n, count(DISTINCT event_id)::INT AS ids FROM event_log',
+          ]),
+        )
+        expect(seen[0].n).toBe(seen[0].ids)
+      },
+    })
     loading = false
     await load
-    expect(killed).toBeGreaterThan(0)
     expect((await forget('--visitor', VISITOR)).tables.map(({ left, since }) => [left, since])).toEqual([
       [0, 0],
       [0, 0],
