@@ -369,6 +369,33 @@ export function testFront({ frontEnd, takesHttp10, takesPipelining, takesRawByte
         expect(newLines()).toHaveLength(1)
       })
 
+      const inner = 'GET /5?smuggled HTTP/1.1\r\nHost: x\r\n\r\n'
+      const length = inner.length
+      it.each([
+        ['the body of a GET', `GET /5 HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n`],
+        ['the body of a HEAD', `HEAD /5 HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n`],
+        ['the body of a preflight', `OPTIONS /5 HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n`],
+        [
+          'a chunk of a GET',
+          `GET /5 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${length.toString(16)}\r\n`,
+        ],
+        ...[
+          ['an unknown coding', 'Transfer-Encoding: xchunked'],
+          ['a coding that is not the last', 'Transfer-Encoding: chunked, identity'],
+          ['a coding with a space before the colon', 'Transfer-Encoding : chunked'],
+          ['two lengths', `Content-Length: 0\r\nContent-Length: ${length}`],
+          ['a list of lengths', `Content-Length: 0, ${length}`],
+          ['a length with a sign', 'Content-Length: +0'],
+          ['a length in hexadecimal', 'Content-Length: 0x0'],
+          ['an empty length', 'Content-Length: '],
+          ['a folded length', `X: a\r\n Content-Length: ${length}`],
+        ].map(([name, header]) => [name, `POST /5 HTTP/1.1\r\nHost: x\r\n${header}\r\n\r\n`] as const),
+      ])('behind %s are no request of their own', async (_name, head) => {
+        await rawHttp(it_.port, head + inner)
+        expect((await send(get('/5?after'))).status).toBe(204)
+        expect(newLines().filter(line => line.includes('"GET /5?smuggled'))).toEqual([])
+      })
+
       it('that are no UTF-8 give the same event, or none', async () => {
         const answer = await send(get('/5?e_c=\xe9t\xe9&e_n=a%00b%', 'User-Agent: \xe9'))
         expect(answer.status).toBe(takesRawBytesInUrl ? 204 : 400)
