@@ -109,6 +109,8 @@ async function prepare(
   const file = await files.stat(path)
   const footer = file && (await readFooter(files, path))
   if (file === undefined || footer === undefined) return 'gone'
+  // The footer of another one would be compared with this one's rows.
+  if ((await files.stat(path))?.version !== file.version) return 'changed'
   const [table = '', , , name = ''] = path.split('/')
   await mkdir(tempDir, { recursive: true })
   // The archive sink removes what bears such a name and is a day old, there and below `_tmp`: also what a killed forget left.
