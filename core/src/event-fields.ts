@@ -83,6 +83,11 @@ export class EventFields {
     return value
   }
 
+  /** Which parameter of the event read last the slot is, when that is a plain event and has it; else −1. */
+  indexOf(slot: FieldSlot): number {
+    return this.#plain !== undefined && this.#readIn[slot] === this.#round ? (this.#index[slot] as number) : -1
+  }
+
   /** The slot of a parameter's name; −1 when nobody asks for it. */
   #slotOf(name: string): FieldSlot {
     let slot = this.#table[bucketOf(name)] as number

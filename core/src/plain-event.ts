@@ -100,19 +100,25 @@ export class PlainEvent implements Event {
       const place = i * PLACE_SIZE
       const nameFrom = at + (places[place] as number)
       const nameTo = at + (places[place + 1] as number)
-      const valueFrom = at + (places[place + 2] as number)
-      const end = places[place + 3] as number
-      const valueTo = at + (end < 0 ? ~end : end)
-      // Commas and quotes; a value that is decoded gets no longer.
-      out.reserve(nameTo - nameFrom + valueTo - valueFrom + 6)
+      out.reserve(nameTo - nameFrom + 4)
       if (i > this.from) out.bytes[out.length++] = COMMA
       if (!appendBytes(out, bytes, nameFrom, nameTo)) out.text(this.names[i] as string)
-      out.reserve(valueTo - valueFrom + 3)
-      out.bytes[out.length++] = COMMA
-      const isWritten =
-        end < 0 ? appendDecoded(out, bytes, valueFrom, valueTo) : appendBytes(out, bytes, valueFrom, valueTo)
-      if (!isWritten) out.text(this.valueAt(i))
+      out.ascii(',')
+      this.appendValue(out, i)
     }
+  }
+
+  /** Appends the value of parameter `i` as a JSON text. */
+  appendValue(out: JsonBytes, i: number): void {
+    const { bytes, at, places } = this
+    const place = i * PLACE_SIZE
+    const from = at + (places[place + 2] as number)
+    const end = places[place + 3] as number
+    const to = at + (end < 0 ? ~end : end)
+    // What is decoded gets no longer.
+    out.reserve(to - from + 2)
+    const isWritten = end < 0 ? appendDecoded(out, bytes, from, to) : appendBytes(out, bytes, from, to)
+    if (!isWritten) out.text(this.valueAt(i))
   }
 }
 

@@ -119,7 +119,7 @@ export class PlainLines {
       // The lines of a site have the same names in the same order, so the name that stood here before is tried first.
       const likely = before < first ? (names[before] as string) : ''
       let nameTo = nameFrom + likely.length
-      if (nameTo < end && line.charCodeAt(nameTo) === EQUALS && line.startsWith(likely, nameFrom)) {
+      if (likely !== '' && nameTo < end && line.charCodeAt(nameTo) === EQUALS && line.startsWith(likely, nameFrom)) {
         names.push(likely)
         this.#rolesOf[index] = this.#rolesOf[before] as number
       } else {

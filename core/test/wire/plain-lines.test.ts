@@ -1,6 +1,7 @@
 import { isAscii } from 'node:buffer'
 import {
   appendEvent,
+  appendOutcome,
   createScenarioSet,
   type Event,
   eventsOf,
@@ -25,7 +26,12 @@ const SOURCE = 'access-log'
 function seen(event: Event): object {
   const { eventId, scenarioId, siteId, receivedAt, date, visitorId, memberId, ip, userAgent } = event
   // The outcomes first: they ask for single values, before `params` has made all of them.
-  const outcomes = judge(event, undefined, SCENARIOS)
+  const outcomes = judge(event, undefined, SCENARIOS).map(outcome => {
+    const record = new JsonBytes(1)
+    appendOutcome(record, outcome)
+    const { scenarioVersion, judgingVersion, success, fields } = outcome
+    return { scenarioVersion, judgingVersion, success, fields, record: record.toString() }
+  })
   const out = new JsonBytes(1)
   appendEvent(out, event)
   const own = { eventId, scenarioId, siteId, receivedAt, date, visitorId, memberId, ip, userAgent }
@@ -193,6 +199,12 @@ describe('PlainLines', () => {
     const [event, again] = readPlain([line, line])
     expect(seen(event as Event)).toEqual(seen(general(line, 0)[0] as Event))
     expect(again?.eventId).toBe(`${id}-0`)
+  })
+
+  it('takes a nameless parameter for no other, whatever stood in its place in the line before', () => {
+    const line = (query: string) =>
+      `192.0.2.1 - - [22/Nov/2025:10:22:00 +0000] "GET /5?${query} HTTP/1.1" 204 0 "-" "Mozilla/5.0"`
+    expect(compare([line('hw_id=a&e_c=b'), line('hw_id=c&=d&=e&hw_seq=1'), line('=f&hw_id=g&=h'), line('=i')])).toBe(4)
   })
 
   it('leaves what lies behind the bytes to the general way', () => {
