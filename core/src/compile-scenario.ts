@@ -2,9 +2,10 @@ import { derivedField } from './derived-field.ts'
 import type { Event } from './event.ts'
 import { EventFields } from './event-fields.ts'
 import { type FieldReader, fieldMeaning } from './field-name.ts'
-import { type KeptFields, keptFields } from './kept-fields.ts'
+import { keptFields } from './kept-fields.ts'
 import { type Member, memberAttribute } from './member.ts'
 import { compileOperator, operatorName } from './operators.ts'
+import type { KeptColumn } from './plain-outcome.ts'
 import type { Scenario, ScenarioFilter, ScenarioFilterGroup } from './scenario.ts'
 import { zoneClock } from './zone-clock.ts'
 
@@ -29,6 +30,8 @@ export interface CompiledScenario {
   readonly fields: EventFields
   testRead(member: Member | undefined): boolean
   keepRead(event: Event, member: Member | undefined): string[]
+  /** What `keepRead` keeps, field by field; `undefined` when that depends on the event's parameters. */
+  readonly columns: readonly KeptColumn[] | undefined
 }
 
 type Predicate = (member: Member | undefined) => boolean
@@ -53,21 +56,30 @@ export function compileScenario(scenario: Scenario, options: CompileOptions): Co
     return () => fields.get(slot)
   }
 
+  /** Gives which parameter of a plain event has the value of a name. */
+  function index(name: string): () => number {
+    const meaning = fieldMeaning(name, options.memberColumns)
+    if (meaning.of !== 'event') return () => -1
+    const slot = fields.param(meaning.name)
+    return () => fields.indexOf(slot)
+  }
+
   const testRead = group(scenario, reader)
-  const kept: KeptFields = keptFields(scenario.log_format, options.memberColumns, reader)
+  const { keep, columns } = keptFields(scenario.log_format, options.memberColumns, reader, index)
   return {
     scenario,
     needsMember,
     fields,
     testRead,
-    keepRead: kept,
+    keepRead: keep,
+    columns,
     test(event, member) {
       fields.read(event)
       return testRead(member)
     },
     keep(event, member) {
       fields.read(event)
-      return kept(event, member)
+      return keep(event, member)
     },
   }
 }

@@ -1,6 +1,6 @@
 import type { Event } from './event.ts'
 import { MEMBER_ID } from './names.ts'
-import { getParam } from './params.ts'
+import { eventParam } from './plain-event.ts'
 import { decodePercent, queryValue, urlParts } from './url-parts.ts'
 import { recognizeUserAgent } from './user-agent.ts'
 import type { ZoneClock } from './zone-clock.ts'
@@ -59,21 +59,21 @@ export function derivedField(name: string, clock: ZoneClock): DerivedField | und
     case 'bot':
       return { key: name, of: event => String(recognizeUserAgent(event.userAgent).bot) }
     case MEMBER_ID:
-      return { key: name, of: event => event.memberId ?? getParam(event.params, MEMBER_ID) }
+      return { key: name, of: event => event.memberId ?? eventParam(event, MEMBER_ID) }
   }
   if (!name.startsWith(QUERY_PREFIX) || name.length === QUERY_PREFIX.length) return undefined
   const wanted = name.slice(QUERY_PREFIX.length)
   return {
     key: name,
     of(event) {
-      const url = getParam(event.params, 'url')
+      const url = eventParam(event, 'url')
       return url === undefined ? undefined : queryValue(urlParts(url).query, wanted)
     },
   }
 }
 
 function hour(event: Event, clock: ZoneClock): string | undefined {
-  const param = getParam(event.params, 'h')
+  const param = eventParam(event, 'h')
   return (param === undefined ? undefined : hourText(param)) ?? NUMBERS[clock.hour(event.date)]
 }
 
@@ -88,12 +88,12 @@ function hourText(text: string): string | undefined {
 }
 
 function hostOf(event: Event, name: string): string | undefined {
-  const url = getParam(event.params, name)
+  const url = eventParam(event, name)
   return url === undefined ? undefined : urlParts(url).host
 }
 
 function pathOf(event: Event): string | undefined {
-  const url = getParam(event.params, 'url')
+  const url = eventParam(event, 'url')
   const path = url === undefined ? undefined : urlParts(url).path
   return path === undefined ? undefined : decodePercent(path)
 }

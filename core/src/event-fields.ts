@@ -1,4 +1,5 @@
 import type { Event } from './event.ts'
+import { PlainEvent } from './plain-event.ts'
 
 /** Names a value of the event read last. */
 export type FieldSlot = number
@@ -25,6 +26,9 @@ export class EventFields {
   readonly #readIn: number[] = []
   #round = 0
   #event: Event | undefined
+  /** The event when it is a plain one: then `#values[slot]` is found when first asked for, at parameter `#index[slot]`. */
+  #plain: PlainEvent | undefined
+  readonly #index: number[] = []
 
   /** The slot of an event parameter. */
   param(name: string): FieldSlot {
@@ -45,33 +49,56 @@ export class EventFields {
   /** Turns to an event: from now on `get` is about it. Of a repeated parameter the last value counts. */
   read(event: Event): void {
     this.#event = event
-    const round = ++this.#round
-    const { params } = event
-    const table = this.#table
-    const names = this.#names
-    for (let i = 0; i + 1 < params.length; i += 2) {
-      const name = params[i] as string
-      let slot = table[bucketOf(name)] as number
-      while (slot >= 0) {
-        if (names[slot] === name) {
-          this.#values[slot] = params[i + 1]
-          this.#readIn[slot] = round
-          break
-        }
-        slot = this.#next[slot] as number
+    this.#round++
+    if (event instanceof PlainEvent) {
+      this.#plain = event
+      for (let i = event.from; i < event.to; i++) {
+        const slot = this.#slotOf(event.names[i] as string)
+        if (slot >= 0) this.#found(slot, undefined, i)
       }
+      return
+    }
+    this.#plain = undefined
+    const { params } = event
+    for (let i = 0; i + 1 < params.length; i += 2) {
+      const slot = this.#slotOf(params[i] as string)
+      if (slot >= 0) this.#found(slot, params[i + 1], 0)
     }
   }
 
   /** The value in the event read last; `undefined` when it has none. */
   get(slot: FieldSlot): string | undefined {
-    if (this.#readIn[slot] === this.#round) return this.#values[slot]
     const derive = this.#derive[slot]
+    if (this.#readIn[slot] === this.#round) {
+      const value = this.#values[slot]
+      if (value !== undefined || derive !== undefined || this.#plain === undefined) return value
+      const late = this.#plain.valueAt(this.#index[slot] as number)
+      this.#values[slot] = late
+      return late
+    }
     if (derive === undefined || this.#event === undefined) return undefined
     const value = derive(this.#event)
     this.#values[slot] = value
     this.#readIn[slot] = this.#round
     return value
+  }
+
+  /** Which parameter of the event read last the slot is, when that is a plain event and has it; else −1. */
+  indexOf(slot: FieldSlot): number {
+    return this.#plain !== undefined && this.#readIn[slot] === this.#round ? (this.#index[slot] as number) : -1
+  }
+
+  /** The slot of a parameter's name; −1 when nobody asks for it. */
+  #slotOf(name: string): FieldSlot {
+    let slot = this.#table[bucketOf(name)] as number
+    while (slot >= 0 && this.#names[slot] !== name) slot = this.#next[slot] as number
+    return slot
+  }
+
+  #found(slot: FieldSlot, value: string | undefined, index: number): void {
+    this.#values[slot] = value
+    this.#index[slot] = index
+    this.#readIn[slot] = this.#round
   }
 
   #add(key: string, name: string | undefined, derive: ((event: Event) => string | undefined) | undefined): FieldSlot {
@@ -82,6 +109,7 @@ export class EventFields {
     this.#next.push(-1)
     this.#values.push(undefined)
     this.#readIn.push(0)
+    this.#index.push(0)
     return slot
   }
 }

@@ -1,6 +1,7 @@
 import type { Event } from './event.ts'
 import { parseIsoDate } from './iso-date.ts'
 import { JsonBytes } from './json-bytes.ts'
+import { PlainEvent } from './plain-event.ts'
 import { parseRecord, RecordError } from './record-error.ts'
 
 /*
@@ -40,12 +41,18 @@ export function appendEvent(out: JsonBytes, event: Event): void {
   out.ascii(',"ip":')
   out.text(event.ip)
   out.ascii(',"user_agent":')
-  out.text(event.userAgent)
-  out.ascii(',"params":[')
-  const { params } = event
-  for (let i = 0; i < params.length; i++) {
-    if (i > 0) out.ascii(',')
-    out.text(params[i] as string)
+  if (event instanceof PlainEvent) {
+    event.appendAgent(out)
+    out.ascii(',"params":[')
+    event.appendParams(out)
+  } else {
+    out.text(event.userAgent)
+    out.ascii(',"params":[')
+    const { params } = event
+    for (let i = 0; i < params.length; i++) {
+      if (i > 0) out.ascii(',')
+      out.text(params[i] as string)
+    }
   }
   out.ascii(']}')
 }

@@ -1,14 +1,12 @@
 import { beaconParams } from './beacon-body.ts'
 import { beaconTarget } from './beacon-target.ts'
-import { decodeUtf8, HEX_VALUE } from './byte-string.ts'
+import { decodeUtf8 } from './byte-string.ts'
 import type { Event, Rejection } from './event.ts'
-import { hashEventId } from './event-id.ts'
-import { MAX_EVENT_ID_BYTES } from './limits.ts'
+import { clientDelayMs, eventIdOf, siteIdOf, visitorIdOf } from './event-values.ts'
 import type { LogRecord } from './log-record.ts'
 import { BAD_BODY as BAD_BODY_PARAM, CLIENT_DELAY, EVENT_ID, MEMBER_ID, SITE_ID, USER_ID, VISITOR_ID } from './names.ts'
 import { pageOrigin } from './page-origin.ts'
 import type { Params } from './params.ts'
-import { cutToUtf8Bytes } from './utf8.ts'
 
 /** Where a line comes from, and what it does not say itself. */
 export interface EventOrigin {
@@ -27,19 +25,12 @@ const BAD_BODY: Rejection = { rejected: 'bad_body' }
 const NOT_JSON: Rejection = { rejected: 'not_json' }
 const NO_TARGET: Rejection = { rejected: 'no_target' }
 
-/** Seconds; the browser's queue keeps nothing longer. */
-const MAX_CLIENT_DELAY = 86_400
-const VISITOR_ID_LENGTH = 16
-
 /**
  * The events of one request, in their order, or why there are none. An item of a bulk that is no event stands in the list
  * as a rejection: `no_target` in its place, items that cannot be read behind all events.
  *
  * Events are GET and POST on beacon paths (`/ingest`: POST) with status 2xx or 304, and 499: the request was complete, the client
  * gone before the answer, as it is when a page is left. All else is `not_a_beacon`.
- *
- * Event id: `hw_id`; else `$request_id-<index in the bulk>`; else `p-<source>-<position>`, in a bulk `-<index>` behind it
- * from the second event on. An id of more than 64 bytes is `h-` and its hash.
  */
 export function eventsOf(record: LogRecord, origin: EventOrigin): (Event | Rejection)[] | Rejection {
   const { request, status } = record
@@ -132,7 +123,7 @@ function eventOf(params: Params, index: number, common: Surroundings): Event | R
   if (siteId === undefined && common.scenarioId === undefined) return NO_TARGET
   const member = memberId === '' ? userId : memberId
   return {
-    eventId: eventIdOf(ownId, index, common.record.requestId, common.origin),
+    eventId: eventIdOf(ownId, index, common.record.requestId, common.origin.source, common.origin.position),
     scenarioId: common.scenarioId,
     siteId,
     receivedAt: common.receivedAt,
@@ -143,70 +134,6 @@ function eventOf(params: Params, index: number, common: Surroundings): Event | R
     userAgent: common.userAgent,
     params,
   }
-}
-
-function eventIdOf(ownId: string, index: number, requestId: string | undefined, origin: EventOrigin): string {
-  if (ownId !== '') {
-    // A page may not take the ids of lines to come: theirs can be foreseen.
-    const foreseeable = ownId.charCodeAt(0) === 0x70 && ownId.startsWith(`p-${origin.source}-`)
-    return foreseeable ? hashedId(ownId) : withinLimit(ownId)
-  }
-  if (requestId !== undefined && requestId !== '') return withinLimit(`${requestId}-${index}`)
-  return withinLimit(`p-${origin.source}-${origin.position}${index === 0 ? '' : `-${index}`}`)
-}
-
-function withinLimit(id: string): string {
-  if (id.length * 3 <= MAX_EVENT_ID_BYTES || cutToUtf8Bytes(id, MAX_EVENT_ID_BYTES) === id) return id
-  return hashedId(id)
-}
-
-const hash = new Uint32Array(2)
-
-/** `h-` and 128 bits, so that ids which differ stay apart. */
-function hashedId(id: string): string {
-  hashEventId(id, hash)
-  const first = hexHash()
-  hashEventId(`+${id}`, hash)
-  return `h-${first}${hexHash()}`
-}
-
-function hexHash(): string {
-  return (hash[0] as number).toString(16).padStart(8, '0') + (hash[1] as number).toString(16).padStart(8, '0')
-}
-
-/** 16 hex digits, in lower case; anything else is no visitor. */
-function visitorIdOf(value: string): string | undefined {
-  if (value.length !== VISITOR_ID_LENGTH) return undefined
-  let upper = false
-  for (let i = 0; i < VISITOR_ID_LENGTH; i++) {
-    const code = value.charCodeAt(i)
-    if ((HEX_VALUE[code] ?? -1) < 0) return undefined
-    if (code >= 0x41 && code <= 0x46) upper = true
-  }
-  return upper ? value.toLowerCase() : value
-}
-
-/** A site is a whole number of at most 9 digits. */
-function siteIdOf(value: string): number | undefined {
-  return value.length <= 9 && isDigits(value) ? Number(value) : undefined
-}
-
-/** `cdo` in milliseconds; 0 when it is no number of seconds between 0 and a day, as no honest client sends that. */
-function clientDelayMs(value: string): number {
-  if (value.length > 12) return 0
-  const dot = value.indexOf('.')
-  const decimal = dot < 0 ? isDigits(value) : isDigits(value.slice(0, dot)) && isDigits(value.slice(dot + 1))
-  const seconds = decimal ? Number(value) : 0
-  return seconds <= MAX_CLIENT_DELAY ? Math.round(seconds * 1000) : 0
-}
-
-/** Whether `text` is one or more digits. */
-function isDigits(text: string): boolean {
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if (code < 0x30 || code > 0x39) return false
-  }
-  return text.length > 0
 }
 
 /** Where the path begins in `http://host/path`; `end` when there is none. */

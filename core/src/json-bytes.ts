@@ -57,6 +57,17 @@ export class JsonBytes {
     this.length = at
   }
 
+  /** Appends bytes as they are. */
+  copy(source: Uint8Array, from: number, to: number): void {
+    this.reserve(to - from)
+    const { bytes } = this
+    let at = this.length
+    // Most are short, and a loop beats the call into native code up to about this length.
+    if (to - from > 96) bytes.set(source.subarray(from, to), at)
+    else for (let i = from; i < to; i++) bytes[at++] = source[i] as number
+    this.length += to - from
+  }
+
   /** Appends a date in quotes, as `isoDate` writes it. */
   date(unixMs: number): void {
     this.reserve(ISO_DATE_LENGTH + 2)

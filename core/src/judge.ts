@@ -3,6 +3,8 @@ import type { Event } from './event.ts'
 import type { EventFields } from './event-fields.ts'
 import type { Member } from './member.ts'
 import type { Outcome } from './outcome.ts'
+import { PlainEvent } from './plain-event.ts'
+import { PlainOutcome } from './plain-outcome.ts'
 
 /**
  * One outcome for each of `judges` (as `ScenarioSet.judgesOf` gives them), in their order. Filters see every field of the
@@ -18,13 +20,18 @@ export function judge(event: Event, member: Member | undefined, judges: readonly
       read = judge.fields
       read.read(event)
     }
-    const { scenario } = judge
+    const { scenario, columns } = judge
+    const success = judge.testRead(member) ? 1 : 0
+    if (event instanceof PlainEvent && columns !== undefined) {
+      outcomes.push(new PlainOutcome(event, scenario, success, columns, member))
+      continue
+    }
     outcomes.push({
       eventId: event.eventId,
       scenarioId: scenario.scenario_id,
       scenarioVersion: scenario.version,
       judgingVersion: scenario.judging_version,
-      success: judge.testRead(member) ? 1 : 0,
+      success,
       date: event.date,
       receivedAt: event.receivedAt,
       fields: judge.keepRead(event, member),

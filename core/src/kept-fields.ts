@@ -1,11 +1,17 @@
 import type { Event } from './event.ts'
 import { eventName, type FieldReader, fieldMeaning } from './field-name.ts'
+import { JsonBytes } from './json-bytes.ts'
 import type { Member } from './member.ts'
 import { isReservedName } from './outcome.ts'
+import type { KeptColumn } from './plain-outcome.ts'
 import type { Scenario } from './scenario.ts'
 
-/** The kept fields of an event, as name, value pairs. */
-export type KeptFields = (event: Event, member: Member | undefined) => string[]
+export interface KeptFields {
+  /** The kept fields of an event, as name, value pairs. */
+  keep(event: Event, member: Member | undefined): string[]
+  /** What is kept of every event, field by field; `undefined` when that depends on the event's parameters. */
+  columns: readonly KeptColumn[] | undefined
+}
 
 /**
  * What `log_format` keeps. A kept name means what it means in a filter: `age` of a member table with that column is the
@@ -19,13 +25,17 @@ export function keptFields(
   logFormat: Scenario['log_format'],
   memberColumns: ReadonlySet<string>,
   reader: (name: string) => FieldReader,
+  index: (name: string) => () => number,
 ): KeptFields {
   const names = Object.keys(logFormat).filter(name => name !== '*')
   // `date` is the outcome's own, and always there: statistics and archive go by it.
   const kept = names.filter(name => logFormat[name] === 1 && name !== 'date')
-  const columns = kept.map(name => ({ name: outcomeName(name), read: reader(name) }))
+  const columns = kept.map((name): KeptColumn => {
+    const keptName = outcomeName(name)
+    return { name: keptName, json: nameJson(keptName), read: reader(name), index: index(name) }
+  })
   if (logFormat['*'] !== 1) {
-    return (_event, member) => {
+    const keep = (_event: Event, member: Member | undefined): string[] => {
       const fields: string[] = []
       for (const { name, read } of columns) {
         const value = read(member)
@@ -33,11 +43,12 @@ export function keptFields(
       }
       return fields
     }
+    return { keep, columns }
   }
 
   const removed = new Set(names.filter(name => logFormat[name] === 0))
   const readHour = reader('h')
-  return (event, member) => {
+  const keep = (event: Event, member: Member | undefined): string[] => {
     const fields = new Map<string, string>()
     const { params } = event
     for (let i = 0; i + 1 < params.length; i += 2) {
@@ -54,6 +65,14 @@ export function keptFields(
     for (const [name, value] of fields) pairs.push(name, value)
     return pairs
   }
+  return { keep, columns: undefined }
+}
+
+function nameJson(name: string): Uint8Array {
+  const out = new JsonBytes(64)
+  out.text(name)
+  out.ascii(':')
+  return out.bytes.slice(0, out.length)
 }
 
 function outcomeName(name: string): string {

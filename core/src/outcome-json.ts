@@ -2,6 +2,8 @@ import { parseIsoDate } from './iso-date.ts'
 import { JsonBytes } from './json-bytes.ts'
 import type { Outcome } from './outcome.ts'
 import { isReservedName } from './outcome.ts'
+import type { Params } from './params.ts'
+import { PlainOutcome } from './plain-outcome.ts'
 import { parseRecord, RecordError } from './record-error.ts'
 
 /*
@@ -16,15 +18,9 @@ import { parseRecord, RecordError } from './record-error.ts'
 
 /** Appends the record of `scenario-log`, see above, in UTF-8. */
 export function appendOutcome(out: JsonBytes, outcome: Outcome): void {
-  const { fields } = outcome
   out.ascii('{')
-  for (let i = 0; i + 1 < fields.length; i += 2) {
-    const name = fields[i] as string
-    out.text(isReservedName(name) ? `event.${name}` : name)
-    out.ascii(':')
-    out.text(fields[i + 1] as string)
-    out.ascii(',')
-  }
+  if (outcome instanceof PlainOutcome) outcome.appendFields(out)
+  else appendFields(out, outcome.fields)
   out.ascii('"success":')
   out.ascii(outcome.success === 1 ? '1' : '0')
   out.ascii(',"scenario_id":')
@@ -40,6 +36,16 @@ export function appendOutcome(out: JsonBytes, outcome: Outcome): void {
   out.ascii(',"received_at":')
   out.date(outcome.receivedAt)
   out.ascii('}')
+}
+
+function appendFields(out: JsonBytes, fields: Params): void {
+  for (let i = 0; i + 1 < fields.length; i += 2) {
+    const name = fields[i] as string
+    out.text(isReservedName(name) ? `event.${name}` : name)
+    out.ascii(':')
+    out.text(fields[i + 1] as string)
+    out.ascii(',')
+  }
 }
 
 const scratch = new JsonBytes(4096)

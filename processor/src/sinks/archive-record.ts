@@ -1,5 +1,6 @@
 import type { ArchiveColumn } from '@headwater/core'
 import { NameTable } from './archive-names.ts'
+import { RecordShape } from './record-shape.ts'
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -14,7 +15,11 @@ const ZERO = 0x30
 /** More other parameters than this go the general way: names are compared pair by pair here. */
 const MAX_REST = 256
 
-/** What a field of the record's JSON means. */
+/** What a name means: below `PARAM` the column of an own field, then that of a parameter, then one of the others. */
+const PARAM = 1024
+const REST = 2048
+
+/** What a field of the record's JSON holds. */
 const TEXT = 1
 const INTEGER = 2
 const TIMESTAMP = 3
@@ -39,8 +44,8 @@ STOPS[BACKSLASH] = 1
  * Measured: a third of the CPU of `JSON.parse` and typed columns from its values (docs/decisions/parquet-writer.md).
  */
 export class ArchiveRecord {
-  /** The bytes that `starts`, `ends` point into; changes with `read`. */
-  bytes: Buffer = Buffer.allocUnsafe(64 * 1024)
+  /** The bytes that `starts`, `ends` point into: the record itself, or `#unescaped`; changes with `read`. */
+  bytes: Buffer = Buffer.alloc(0)
   /** Column i of a text: [starts[i], ends[i]) of `bytes`; starts[i] is −1 for null. */
   readonly starts: Int32Array
   readonly ends: Int32Array
@@ -62,6 +67,13 @@ export class ArchiveRecord {
   /** In `scenario-log` the kept fields stand beside the record's own ones. */
   readonly #flat: boolean
 
+  /** Holds the record once an escape was found in it: what it stands for takes its place. */
+  #unescaped: Buffer = Buffer.allocUnsafe(16 * 1024)
+  readonly #shape = new RecordShape()
+  /** How many names were read, and the meaning of the last one. */
+  #named = 0
+  #meaning = 0
+
   // The text read last: its range without quotes and escapes, and whether it had escapes.
   #at = 0
   #end = 0
@@ -73,6 +85,8 @@ export class ArchiveRecord {
   readonly #nameStart = new Int32Array(MAX_REST)
   readonly #nameStop = new Int32Array(MAX_REST)
   readonly #nameHash = new Int32Array(MAX_REST)
+  /** The column that makes a parameter superfluous when it says the same; −1 for none. */
+  readonly #sameAs = new Int32Array(MAX_REST)
   readonly #valueStart = new Int32Array(MAX_REST)
   readonly #valueStop = new Int32Array(MAX_REST)
   /** Bit 0: the name needs escaping, bit 1: the value does. */
@@ -106,40 +120,38 @@ export class ArchiveRecord {
   }
 
   /** Reads one record. `false`: not of the form this reader knows, and nothing of what is held here is of use. */
-  read(json: Uint8Array): boolean {
-    if (this.bytes.length < json.length) this.bytes = Buffer.allocUnsafe(json.length * 2)
-    this.bytes.set(json)
+  read(json: Buffer): boolean {
+    this.bytes = json
     this.#at = 0
     this.#end = json.length
-    this.starts.fill(-1)
-    this.numbers.fill(Number.NaN)
+    this.#named = 0
+    const { starts, numbers } = this
+    for (let i = 0; i < starts.length; i++) {
+      starts[i] = -1
+      numbers[i] = Number.NaN
+    }
     this.#restCount = 0
     this.restLength = 0
     if (!this.#object()) return false
     for (const column of this.#required) {
-      if ((this.starts[column] as number) < 0 && Number.isNaN(this.numbers[column] as number)) return false
+      if ((starts[column] as number) < 0 && Number.isNaN(numbers[column] as number)) return false
     }
     this.#writeRest()
     return true
   }
 
   #object(): boolean {
-    const { bytes } = this
-    if (bytes[this.#at++] !== OPEN_BRACE) return false
+    if (this.bytes[this.#at++] !== OPEN_BRACE) return false
     for (;;) {
-      if (!this.#text() || bytes[this.#at] !== COLON) return false
-      const nameStart = this.#start
-      const nameStop = this.#stop
-      const nameEscaped = this.#escaped
-      this.#at++
-      const own = this.#own.find(bytes, nameStart, nameStop)
-      if (own >= 0) {
-        if (!this.#ownField(own)) return false
+      if (!this.#name(COLON, this.#own)) return false
+      const meaning = this.#meaning
+      if (meaning < PARAM) {
+        if (!this.#ownField(meaning)) return false
       } else {
-        if (!this.#flat || !this.#text()) return false
-        if (!this.#param(nameStart, nameStop, nameEscaped)) return false
+        if (!this.#text()) return false
+        this.#param(meaning)
       }
-      const next = bytes[this.#at++]
+      const next = this.bytes[this.#at++]
       if (next === CLOSE_BRACE) return this.#at === this.#end
       if (next !== COMMA) return false
     }
@@ -164,46 +176,88 @@ export class ArchiveRecord {
   }
 
   #paramList(): boolean {
-    const { bytes } = this
-    if (bytes[this.#at++] !== OPEN_BRACKET) return false
-    if (bytes[this.#at] === CLOSE_BRACKET) {
+    if (this.bytes[this.#at++] !== OPEN_BRACKET) return false
+    if (this.bytes[this.#at] === CLOSE_BRACKET) {
       this.#at++
       return true
     }
     for (;;) {
-      if (!this.#text() || bytes[this.#at++] !== COMMA) return false
-      const nameStart = this.#start
-      const nameStop = this.#stop
-      const nameEscaped = this.#escaped
-      if (!this.#text() || !this.#param(nameStart, nameStop, nameEscaped)) return false
-      const next = bytes[this.#at++]
+      if (!this.#name(COMMA, undefined)) return false
+      const meaning = this.#meaning
+      if (!this.#text()) return false
+      this.#param(meaning)
+      const next = this.bytes[this.#at++]
       if (next === CLOSE_BRACKET) return true
       if (next !== COMMA) return false
     }
   }
 
-  /** Takes the parameter of this name whose value was read last. */
-  #param(nameStart: number, nameStop: number, nameEscaped: boolean): boolean {
-    const column = this.#params.find(this.bytes, nameStart, nameStop)
-    if (column >= 0) {
-      this.starts[column] = this.#start
-      this.ends[column] = this.#stop
+  /** Reads a name and the byte `behind` it, and finds its `#meaning`. `own`: the names of own fields that may stand here. */
+  #name(behind: number, own: NameTable | undefined): boolean {
+    const shape = this.#shape
+    const index = this.#named++
+    const start = this.#at + 1
+    const likely = shape.match(index, this.bytes, this.#at)
+    if (likely > 0) {
+      this.#at += likely
+      const meaning = shape.meanings[index] as number
+      this.#meaning = meaning
+      if (meaning >= REST) {
+        const stop = this.#at - 2
+        this.#noteRest(meaning - REST, start, stop, shape.hashes[index] as number, shape.sames[index] as number, 0)
+      }
       return true
     }
-    const hash = this.#params.hash
-    let slot = 0
-    while (slot < this.#restCount && !this.#isName(slot, hash, nameStart, nameStop)) slot++
-    if (slot === this.#restCount) {
-      if (slot === MAX_REST) return false
-      this.#restCount++
-      this.#nameStart[slot] = nameStart
-      this.#nameStop[slot] = nameStop
-      this.#nameHash[slot] = hash
+    if (!this.#text() || this.bytes[this.#at] !== behind) return false
+    this.#at++
+    const stop = this.#stop
+    const meaning = this.#find(start, stop, own)
+    if (meaning < 0) return false
+    this.#meaning = meaning
+    const { hash } = this.#params
+    let same = -1
+    if (meaning >= REST) {
+      same = this.#same.find(this.bytes, start, stop)
+      this.#noteRest(meaning - REST, start, stop, hash, same, this.#escaped ? 1 : 0)
     }
+    if (!this.#escaped) shape.learn(index, this.bytes, start - 1, this.#at, meaning, hash, same)
+    return true
+  }
+
+  /** What a name means; −1 when this reader does not know. */
+  #find(start: number, stop: number, own: NameTable | undefined): number {
+    const column = own === undefined ? -1 : own.find(this.bytes, start, stop)
+    if (column >= 0) return column
+    if (own !== undefined && !this.#flat) return -1
+    const param = this.#params.find(this.bytes, start, stop)
+    if (param >= 0) return PARAM + param
+    const { hash } = this.#params
+    let slot = 0
+    while (slot < this.#restCount && !this.#isName(slot, hash, start, stop)) slot++
+    return slot === MAX_REST ? -1 : REST + slot
+  }
+
+  #noteRest(slot: number, start: number, stop: number, hash: number, same: number, flags: number): void {
+    if (slot < this.#restCount) return
+    this.#restCount = slot + 1
+    this.#nameStart[slot] = start
+    this.#nameStop[slot] = stop
+    this.#nameHash[slot] = hash
+    this.#sameAs[slot] = same
+    this.#flags[slot] = flags
+  }
+
+  /** Takes the parameter of this meaning whose value was read last. */
+  #param(meaning: number): void {
+    if (meaning < REST) {
+      this.starts[meaning - PARAM] = this.#start
+      this.ends[meaning - PARAM] = this.#stop
+      return
+    }
+    const slot = meaning - REST
     this.#valueStart[slot] = this.#start
     this.#valueStop[slot] = this.#stop
-    this.#flags[slot] = (nameEscaped ? 1 : 0) | (this.#escaped ? 2 : 0)
-    return true
+    this.#flags[slot] = ((this.#flags[slot] as number) & 1) | (this.#escaped ? 2 : 0)
   }
 
   #isName(slot: number, hash: number, start: number, stop: number): boolean {
@@ -237,6 +291,11 @@ export class ArchiveRecord {
     }
     if (byte !== BACKSLASH) return false
     this.#escaped = true
+    if (bytes !== this.#unescaped) {
+      if (this.#unescaped.length < end) this.#unescaped = Buffer.allocUnsafe(end * 2)
+      this.#unescaped.set(bytes)
+      this.bytes = this.#unescaped
+    }
     return this.#escapedText(at)
   }
 
@@ -356,7 +415,7 @@ export class ArchiveRecord {
       const nameStop = this.#nameStop[slot] as number
       const valueStart = this.#valueStart[slot] as number
       const valueStop = this.#valueStop[slot] as number
-      const column = this.#same.find(this.bytes, nameStart, nameStop)
+      const column = this.#sameAs[slot] as number
       if (column >= 0 && (this.starts[column] as number) >= 0) {
         if (this.#equal(this.starts[column] as number, this.ends[column] as number, valueStart, valueStop)) continue
       }
@@ -388,7 +447,7 @@ function isDigit(byte: number | undefined): boolean {
 }
 
 /** Two digits, or NaN. */
-function digits2(bytes: Buffer, at: number): number {
+function digits2(bytes: Uint8Array, at: number): number {
   const tens = (bytes[at] as number) - ZERO
   const ones = (bytes[at + 1] as number) - ZERO
   return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : Number.NaN
@@ -417,7 +476,7 @@ function unescaped(letter: number | undefined): number {
 }
 
 /** Four hex digits, or −1. */
-function hex4(bytes: Buffer, at: number): number {
+function hex4(bytes: Uint8Array, at: number): number {
   let value = 0
   for (let i = at; i < at + 4; i++) {
     const byte = bytes[i] as number
@@ -437,7 +496,7 @@ const SHORT_ESCAPES: Readonly<Record<number, number>> = { 8: 0x62, 9: 0x74, 10: 
 function appendQuoted(
   out: Buffer,
   from: number,
-  bytes: Buffer,
+  bytes: Uint8Array,
   start: number,
   stop: number,
   mayNeedEscapes: boolean,

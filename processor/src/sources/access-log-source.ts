@@ -117,7 +117,7 @@ class AccessLogFeed implements Feed<LineBatch> {
   #quiet: { size: number; since: number } | undefined
 
   constructor(options: AccessLogSourceOptions, files: LogFiles, committed: () => Position | undefined) {
-    const defaults = { maxBatchBytes: 256 * 1024, pollMs: 100, lingerMs: 100, rescanMs: 5_000 }
+    const defaults = { maxBatchBytes: 256 * 1024, pollMs: 100, lingerMs: 250, rescanMs: 5_000 }
     this.#options = { ...defaults, ...options }
     this.#files = files
     this.#committed = committed

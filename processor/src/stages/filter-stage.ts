@@ -3,12 +3,10 @@ import {
   createScenarioSet,
   DuplicateWindow,
   type Event,
-  eventsOf,
   hashEventId,
   judge,
   MAX_DEAD_LETTER_BYTES,
   type Member,
-  parseLogLine,
   type Rejection,
   type RejectionReason,
   type ScenarioSet,
@@ -29,6 +27,7 @@ import type {
   Position,
   ScenarioStore,
 } from '../ports.ts'
+import { LineEvents } from './line-events.ts'
 
 export interface FilterStageOptions {
   /** Names position-made event ids; told what is done (`commit`). */
@@ -60,6 +59,12 @@ interface Candidate extends JudgedEvent {
   judges: readonly CompiledScenario[]
 }
 
+/** What is held of a partition that is ours. */
+interface Held {
+  window: DuplicateWindow
+  lines: LineEvents
+}
+
 /** What a batch's lines came to, before anybody is judged. */
 interface Decided {
   batch: LineBatch
@@ -80,7 +85,7 @@ const NO_MEMBERS: ReadonlyMap<string, Member> = new Map()
  */
 export function filterStage(options: FilterStageOptions): FilterStage {
   const { source, writer, metrics, log } = options
-  const windows = new Map<PartitionId, DuplicateWindow>()
+  const partitions = new Map<PartitionId, Held>()
   // The batch in work. Its ids stand in the window already, so when a store makes the source ask again it must not be
   // decided a second time: every event in it would look like a repeat of itself.
   const inWork = new Map<PartitionId, Decided>()
@@ -106,12 +111,15 @@ export function filterStage(options: FilterStageOptions): FilterStage {
     return next
   }
 
-  function decide(batch: LineBatch, scenarios: ScenarioSet, window: DuplicateWindow): Decided {
+  function sourceName(partition: PartitionId): string {
+    return partition === 0 ? source.name : `${source.name}-${partition}`
+  }
+
+  function decide(batch: LineBatch, scenarios: ScenarioSet, { window, lines }: Held): Decided {
     const candidates: Candidate[] = []
     const deadLetters: DeadLetter[] = []
     const memberIds = new Set<string>()
     const tally = new Map<string, number>()
-    const sourceName = batch.partition === 0 ? source.name : `${source.name}-${batch.partition}`
     const count = (result: string) => tally.set(result, (tally.get(result) ?? 0) + 1)
 
     const reject = (i: number, index: number, reason: RejectionReason) => {
@@ -125,25 +133,16 @@ export function filterStage(options: FilterStageOptions): FilterStage {
 
     const from = expected.get(batch.partition) ?? batch.from
     if (batch.from > from) {
-      const raw = `${sourceName} [${from}, ${batch.from})`
+      const raw = `${sourceName(batch.partition)} [${from}, ${batch.from})`
       log.error({ partition: batch.partition, from, to: batch.from }, 'Input was deleted before it was read')
       tally.set('lost_to_retention', batch.from - from)
       deadLetters.push({ position: from, index: 0, reason: 'lost_to_retention', raw, at: batch.arrivedAt })
     }
 
+    lines.begin(batch)
     for (let i = 0; i < batch.lines.length; i++) {
-      if (batch.tooLong.length > 0 && batch.tooLong.includes(i)) {
-        reject(i, 0, 'line_too_long')
-        continue
-      }
       const position = batch.positions[i] as Position
-      const record = parseLogLine(batch.lines[i] as string)
-      if ('rejected' in record) {
-        reject(i, 0, record.rejected)
-        continue
-      }
-      const { arrivedAt } = batch
-      const events = eventsOf(record, { source: sourceName, position, ingestSiteId: options.ingestSiteId, arrivedAt })
+      const events = lines.of(i)
       if ('rejected' in events) {
         reject(i, 0, events.rejected)
         continue
@@ -209,7 +208,8 @@ export function filterStage(options: FilterStageOptions): FilterStage {
     async assigned({ partition, committed, oldest }: Assignment): Promise<Position> {
       inWork.delete(partition)
       const position = (await writer.position(partition)) ?? committed ?? oldest
-      windows.set(partition, await rebuildWindow(partition, position))
+      const lines = new LineEvents({ source: sourceName(partition), ingestSiteId: options.ingestSiteId })
+      partitions.set(partition, { window: await rebuildWindow(partition, position), lines })
       await currentSet()
       expected.set(partition, position)
       return position
@@ -220,7 +220,7 @@ export function filterStage(options: FilterStageOptions): FilterStage {
       const started = performance.now()
       let decided = inWork.get(partition)
       if (decided?.batch.from !== from || decided.batch.to !== to) {
-        decided = decide(batch, await currentSet(), windows.get(partition) as DuplicateWindow)
+        decided = decide(batch, await currentSet(), partitions.get(partition) as Held)
         inWork.set(partition, decided)
       }
       await judgeAll(decided)
@@ -247,7 +247,7 @@ export function filterStage(options: FilterStageOptions): FilterStage {
     },
 
     async revoked(partition: PartitionId): Promise<void> {
-      windows.delete(partition)
+      partitions.delete(partition)
       inWork.delete(partition)
       expected.delete(partition)
     },
@@ -258,6 +258,6 @@ export function filterStage(options: FilterStageOptions): FilterStage {
       }, stop)
     },
 
-    windowSeconds: () => Math.max(0, ...[...windows.values()].map(window => window.spanSeconds)),
+    windowSeconds: () => Math.max(0, ...[...partitions.values()].map(({ window }) => window.spanSeconds)),
   }
 }
