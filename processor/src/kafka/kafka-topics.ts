@@ -95,7 +95,8 @@ interface Expected {
   wanted: Record<string, string>
 }
 
-function expectedOf({ partitions = 6, replication = 3, minInsyncReplicas = 2, retentionMs }: TopicSettings): Expected {
+function expectedOf(settings: TopicSettings): Expected {
+  const { partitions = 6, replication = 3, minInsyncReplicas = 2, retentionMs = 7 * DAY_MS } = settings
   return {
     partitions,
     replication,
@@ -103,7 +104,9 @@ function expectedOf({ partitions = 6, replication = 3, minInsyncReplicas = 2, re
       'min.insync.replicas': String(Math.min(minInsyncReplicas, replication)),
       'message.timestamp.type': 'LogAppendTime',
       'cleanup.policy': 'delete',
-      'retention.ms': String(retentionMs ?? 7 * DAY_MS),
+      'retention.ms': String(retentionMs),
+      // Only closed segments are deleted, and a broker closes one after 7 days: where little comes, it would be kept so long more.
+      'segment.ms': String(Math.min(retentionMs, DAY_MS)),
       'max.message.bytes': String(MAX_MESSAGE_BYTES),
     },
   }
