@@ -371,7 +371,7 @@ export function testFront({ frontEnd, takesHttp10, takesPipelining, takesRawByte
 
       const inner = 'GET /5?smuggled HTTP/1.1\r\nHost: x\r\n\r\n'
       const length = inner.length
-      it.each([
+      it.each<[name: string, head: string]>([
         ['the body of a GET', `GET /5 HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n`],
         ['the body of a HEAD', `HEAD /5 HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n`],
         ['the body of a preflight', `OPTIONS /5 HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n`],
@@ -389,7 +389,7 @@ export function testFront({ frontEnd, takesHttp10, takesPipelining, takesRawByte
           ['a length in hexadecimal', 'Content-Length: 0x0'],
           ['an empty length', 'Content-Length: '],
           ['a folded length', `X: a\r\n Content-Length: ${length}`],
-        ].map(([name, header]) => [name, `POST /5 HTTP/1.1\r\nHost: x\r\n${header}\r\n\r\n`] as const),
+        ].map(([name = '', header]): [string, string] => [name, `POST /5 HTTP/1.1\r\nHost: x\r\n${header}\r\n\r\n`]),
       ])('behind %s are no request of their own', async (_name, head) => {
         await rawHttp(it_.port, head + inner)
         expect((await send(get('/5?after'))).status).toBe(204)
