@@ -51,6 +51,7 @@ export async function ship({ config }: LoadedConfig, options: ShipOptions): Prom
       .replaceAll(/[^a-z0-9-]/g, '-')}`,
     rotateWaitMs: ROTATE_WAIT_MS,
     maxBatchBytes: BATCH_BYTES,
+    lingerMs: 100, // its lines have a longer way before them than those of one process
     log,
     metrics: metrics.tailer,
   })
