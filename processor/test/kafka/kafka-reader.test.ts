@@ -293,12 +293,7 @@ describe.skipIf(!serviceOrSkip('kafka', findKafka(), KAFKA_MISSING))('a reader o
     // The test's own sending may repeat; the log as it is comes once.
     expect(taken).toHaveLength(position)
     await until(
-      // The group's coordinator has just come back, too.
-      () =>
-        kafka.committed(`group-of-${topic}`, topic).then(
-          offset => offset === position,
-          () => false,
-        ),
+      async () => (await kafka.committed(`group-of-${topic}`, topic)) === position,
       'its position is committed',
     )
     await stop()
