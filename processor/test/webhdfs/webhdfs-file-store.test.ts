@@ -364,6 +364,26 @@ describe.skipIf(!serviceOrSkip('HDFS', findHdfs(), HDFS_MISSING))('webhdfsFileSt
       return { files: under.storeIn(root, { nameNodes: [`http://${proxy.address}`] }), root, end: proxy.close }
     }
 
+    /** Replacements by somebody who was killed when his first rename had got stuck: his uploads and his lock are there. */
+    async function stuckReplacements(count: number) {
+      let isDead = false
+      const {
+        files: dying,
+        root,
+        end,
+      } = await through({
+        swallow: query => {
+          isDead ||= isReplacement(query)
+          return isDead
+        },
+      })
+      const files = under.storeIn(root, { lockStaleMs: 300 })
+      const names = await published(files, count)
+      await expect(replaceAll(dying, names, 'stuck')).rejects.toMatchObject({ retryable: true })
+      const [stuck] = (await files.list('_tmp')).filter(({ path }) => path.startsWith('_tmp/t/'))
+      return { files, root, names, stuck, end }
+    }
+
     it('are not misled by answers that were lost', async () => {
       let renames = 0
       const { files, root, end } = await through({
@@ -377,21 +397,7 @@ describe.skipIf(!serviceOrSkip('HDFS', findHdfs(), HDFS_MISSING))('webhdfsFileSt
     })
 
     it('that got stuck, of somebody who was killed, cannot happen any more when the next one has had his turn', async () => {
-      let isDead = false
-      const {
-        files: dying,
-        root,
-        end,
-      } = await through({
-        swallow: query => {
-          isDead ||= isReplacement(query)
-          return isDead
-        },
-      })
-      const files = under.storeIn(root, { lockStaleMs: 300 })
-      const names = await published(files, 2)
-      await expect(replaceAll(dying, names, 'stuck')).rejects.toMatchObject({ retryable: true })
-      const [stuck] = (await files.list('_tmp')).filter(({ path }) => path.startsWith('_tmp/t/'))
+      const { files, root, names, stuck, end } = await stuckReplacements(2)
       expect((await files.list('_replacing')).length).toBe(1)
 
       expect(await replaceAll(files, names, 'next')).toEqual(['replaced', 'replaced'])
@@ -408,21 +414,7 @@ describe.skipIf(!serviceOrSkip('HDFS', findHdfs(), HDFS_MISSING))('webhdfsFileSt
     })
 
     it('that got stuck and come through before the next one had his turn are seen by him', async () => {
-      let isDead = false
-      const {
-        files: dying,
-        root,
-        end,
-      } = await through({
-        swallow: query => {
-          isDead ||= isReplacement(query)
-          return isDead
-        },
-      })
-      const files = under.storeIn(root, { lockStaleMs: 300 })
-      const names = await published(files, 1)
-      await expect(replaceAll(dying, names, 'stuck')).rejects.toMatchObject({ retryable: true })
-      const [stuck] = (await files.list('_tmp')).filter(({ path }) => path.startsWith('_tmp/t/'))
+      const { files, root, names, stuck, end } = await stuckReplacements(1)
       const next = {
         temporary: await upload(files, 'next'),
         final: 'r/0',
