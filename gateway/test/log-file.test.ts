@@ -198,6 +198,12 @@ function smallDisk(): string | undefined {
 }
 
 const disk = smallDisk()
+// Also where nobody wants it. Lazily, as a test that failed may have left a file open.
+afterAll(() => {
+  if (disk === undefined) return
+  execFileSync('umount', ['-l', disk])
+  rmSync(disk, { recursive: true })
+})
 
 describe.skipIf(!serviceOrSkip('a small tmpfs', disk, 'mount is not allowed here'))('on a full disk', () => {
   const at = disk ?? ''
@@ -209,11 +215,6 @@ describe.skipIf(!serviceOrSkip('a small tmpfs', disk, 'mount is not allowed here
     )
     writeFileSync(filler, Buffer.alloc(Math.max(0, size * free - bytes)))
   }
-  // Lazily, as a test that failed may have left a file open.
-  afterAll(() => {
-    execFileSync('umount', ['-l', at])
-    rmSync(at, { recursive: true })
-  })
   beforeEach(() => {
     for (const name of readdirSync(at)) rmSync(join(at, name), { recursive: true })
   })
