@@ -8,15 +8,16 @@ export type TrackedParams = Record<string, ParamValue>
 
 /**
  * `name=value&…`, percent-encoded as `encodeURIComponent` does (so are Matomo's). An event that would be longer than
- * `MAX_EVENT_CHARS` is cut where it is longest. Half surrogate pairs, which `encodeURIComponent` throws on, become U+FFFD.
+ * `MAX_EVENT_CHARS` is cut where it is longest. Half surrogate pairs, which `encodeURIComponent` throws on, become U+FFFD
+ * in values; names are the page's own.
  */
 export function buildQuery(params: Readonly<TrackedParams>): string {
   for (let max = MAX_VALUE_CHARS; ; max >>= 1) {
     const encode = (value: ParamValue): string =>
-      encodeURIComponent(`${value}`.slice(0, max).replace(/[\ud800-\udfff]/gu, '\ufffd'))
+      encodeURIComponent(`${value}`.slice(0, max).replace(/\p{Cs}/gu, '\ufffd'))
     let query = ''
     for (const [name, value] of Object.entries(params))
-      if (value || value === 0) query += `&${encode(name)}=${encode(value)}`
+      if (value || value === 0) query += `&${encodeURIComponent(name)}=${encode(value)}`
     if (query.length <= MAX_EVENT_CHARS || !max) return query.slice(1)
   }
 }

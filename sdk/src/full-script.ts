@@ -47,8 +47,12 @@ try {
         elements: selector => document.querySelectorAll(selector) as unknown as Iterable<PageElement>,
         visible: watchVisible,
       })
-      replay = takeOverPaq(queue, methods, host.warn, !viaPaq)
-      return watch
+      let used = false
+      replay = takeOverPaq(queue, methods, host.warn, !viaPaq, () => {
+        used = true
+      })
+      // A page that has no use for `_paq` does not pay for it with each event.
+      return (...happened) => used && watch(...happened)
     }
     const parts = Object.entries({ links, forms, scroll, engagement, errors }).flatMap(([name, make]) =>
       (options as unknown as Record<string, unknown>)[name] ? make() : [],

@@ -1,13 +1,18 @@
 type RandomBytes = (count: number) => Uint8Array
 
-/** `length` random characters of base64url: 131 random bits in 22, as `+` and `/` become one. */
-export function randomText(randomBytes: RandomBytes, length: number): string {
-  return btoa(String.fromCharCode(...randomBytes(length)))
-    .replace(/\W/g, '-')
-    .slice(0, length)
+/**
+ * Gives so many random letters and digits at each call: 131 random bits in 22. Made in advance, for five events:
+ * one by one they were a quarter of what `event()` costs.
+ */
+export function randomTexts(randomBytes: RandomBytes): (length: number) => string {
+  let supply: string[] = []
+  return length => {
+    supply = supply[length] ? supply : btoa(String.fromCharCode(...randomBytes(94))).match(/\w/g)!
+    return supply.splice(0, length).join('')
+  }
 }
 
 /** 16 hex digits: a visitor id in Matomo's form. */
 export function randomVisitorId(randomBytes: RandomBytes): string {
-  return Array.from(randomBytes(16), byte => (byte & 15).toString(16)).join('')
+  return [...randomBytes(16)].map(byte => (byte & 15).toString(16)).join('')
 }

@@ -6,7 +6,7 @@ import { createOutbox } from './outbox.ts'
 import { watchPageViews } from './page-views.ts'
 import type { PluginMoment, PluginSet } from './plugin.ts'
 import type { Moment, PageEvent, Ports, Stop } from './ports.ts'
-import { randomText } from './random-ids.ts'
+import { randomTexts } from './random-ids.ts'
 import { createStoredEvents } from './stored-events.ts'
 import type { EventOptions, TrackOptions } from './tracked-event.ts'
 import { VERSION } from './version.ts'
@@ -50,7 +50,7 @@ const REPLAY_AFTER_MS = 1_000
  */
 export function startTracker(options: TrackerOptions, ports: Ports, plugins?: PluginSet): Tracker {
   const { clock, page, lifecycle } = ports
-  const { gpc = 'cookieless', dnt = 'ignore', autoPageview = true, clicks = true, spa = true, debug } = options
+  const { gpc = 'cookieless', dnt, autoPageview = true, clicks = true, spa = true, debug } = options
   options.endpoint = options.endpoint.replace(/\/+$/, '')
   const signals = [page.gpcSignal && gpc, page.dntSignal && dnt]
   const cookieless = (): boolean | undefined => options.cookieless || signals.includes('cookieless')
@@ -70,10 +70,11 @@ export function startTracker(options: TrackerOptions, ports: Ports, plugins?: Pl
   const stored = createStoredEvents(ports, mayStore)
   const outbox = createOutbox(ports, stored)
   const visitor = createVisitor(ports, mayStore, options)
-  const pageLoadId = randomText(ports.randomBytes, 8)
+  const random = randomTexts(ports.randomBytes)
+  const pageLoadId = random(8)
 
-  const warn = (...what: unknown[]): void => {
-    if (debug) console.warn('headwater:', ...what)
+  const warn = (what: unknown, detail?: unknown): void => {
+    if (debug) console.warn('headwater:', what, detail ?? '')
   }
 
   /** Nothing of ours may stop the page's own code. */
@@ -101,7 +102,7 @@ export function startTracker(options: TrackerOptions, ports: Ports, plugins?: Pl
     if (consent === 'denied') return
     const at = clock.now()
     const time = new Date(at)
-    const id = randomText(ports.randomBytes, 22)
+    const id = random(22)
     const params: TrackedParams = {
       ...own,
       idsite: options.siteId ?? 1,
@@ -142,7 +143,7 @@ export function startTracker(options: TrackerOptions, ports: Ports, plugins?: Pl
   const pageview = ({ title, url, referrer, scenarioId }: PageviewOptions = {}): void => {
     tell('view')
     const urgent = !viewId
-    viewId = randomText(ports.randomBytes, 6)
+    viewId = random(6)
     viewUrl = url
     viewReferrer = referrer ?? views.seen()
     record({ action_name: title ?? page.title() }, { scenarioId, urgent })
@@ -190,9 +191,8 @@ export function startTracker(options: TrackerOptions, ports: Ports, plugins?: Pl
       if (click) event(...click)
     })
 
-  const event = (category: string, action: string, name?: string, { value, ...target }: EventOptions = {}): void => {
-    if (!category) return
-    record({ e_c: category, e_a: action, e_n: name, e_v: value, ca: 1 }, target)
+  const event = (category: string, action: string, name?: string, options: EventOptions = {}): void => {
+    if (category) record({ e_c: category, e_a: action, e_n: name, e_v: options.value, ca: 1 }, options)
   }
 
   const tracker: Tracker = {

@@ -101,6 +101,22 @@ describe('An event', () => {
   })
 })
 
+describe('The ids of events', () => {
+  it('have 22 letters and digits and are never the same', async () => {
+    const page = fakePage()
+    const tracker = start(page)
+    for (let i = 0; i < 300; i++) {
+      tracker.event('list', 'seen', `${i}`)
+      await page.pass(100)
+    }
+    await page.pass(1000)
+    const ids = page.events().map(({ params }) => params.hw_id)
+    expect(ids).toHaveLength(301)
+    for (const id of ids) expect(id).toMatch(/^[A-Za-z\d]{22}$/)
+    expect(new Set(ids).size).toBe(301)
+  })
+})
+
 describe('A click', () => {
   it('is what the innermost declared element says', async () => {
     const page = fakePage()

@@ -2,7 +2,6 @@
 export function attempt<T>(work: () => T): T | undefined {
   try {
     return work()
-  } catch {
-    return undefined
-  }
+  } catch {}
+  return
 }

@@ -222,8 +222,8 @@ export function paqMethods(
 
   const watch: Watch = (moment, params) => {
     if (moment === 'event') {
-      const { CustomUrl = params.url, ReferrerUrl, UserId } = state
-      params.url = new URL(`${CustomUrl}`, page.url()).href
+      const { CustomUrl, ReferrerUrl, UserId } = state
+      if (CustomUrl) params.url = new URL(CustomUrl, page.url()).href
       params.urlref = ReferrerUrl ?? (viaPaq ? page.referrer : params.urlref)
       // As Matomo does.
       if (viaPaq)

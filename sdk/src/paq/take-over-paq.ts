@@ -11,16 +11,18 @@ const FIRST =
  * Makes the waiting calls that set things up, then and from now on those that are pushed; returns what makes the other
  * waiting ones. `queue` stays the same array, so whoever holds it goes on pushing to it. A method that is not there is
  * told of once. `guest`: the page's tracker is not `_paq`'s; a tracker URL then means that Matomo itself is coming, and
- * gets its queue back, with all that was pushed in the same turn.
+ * gets its queue back, with all that was pushed in the same turn. `called` is told of every call.
  */
 export function takeOverPaq(
   queue: PaqQueue,
   methods: PaqMethods,
   warn: (what: unknown, detail?: unknown) => void,
   guest: boolean,
+  called: () => void,
 ): () => void {
   const make = (call: PaqCall): void => {
     try {
+      called()
       const [method, ...args] = call
       if (typeof method === 'function') method.apply(methods, args as [])
       else if (Object.hasOwn(methods, method)) methods[method]!(...args)

@@ -15,6 +15,17 @@ describeInEngines("Matomo's _paq", suite => {
     expect(suite.seen()).toHaveLength(3)
   })
 
+  it('is obeyed from its first call on, beside our tag', async () => {
+    const page = await suite.open('view.html')
+    await suite.until(() => expect(suite.views()).toHaveLength(1))
+    await page.evaluate("headwater.event('shop', 'look')")
+    await page.evaluate("void _paq.push(['setCustomDimension', 3, 'gold'])")
+    await page.evaluate("headwater.event('shop', 'buy')")
+    await suite.until(() => expect(suite.told()).toEqual(['shop look', 'shop buy']))
+    expect(suite.seen().map(({ params }) => params.dimension3)).toEqual([undefined, undefined, 'gold'])
+    expect(await suite.leave(page)).toEqual([])
+  })
+
   it('is left alone beside Matomo, and the tag counts by itself', async () => {
     const page = await suite.open('paq-beside-matomo.html')
     await suite.until(() => expect(suite.views()).toHaveLength(1))

@@ -32,7 +32,13 @@ export function paqPage(
   const paq: Plugin = (tracker, host) => {
     const made = paqMethods(tracker, host, { options, viaPaq, elements: () => elements, visible: () => () => {} })
     names = Object.keys(made.methods)
-    replay = takeOverPaq(calls, made.methods, (...what) => warned.push(what), !viaPaq)
+    replay = takeOverPaq(
+      calls,
+      made.methods,
+      (...what) => warned.push(what),
+      !viaPaq,
+      () => {},
+    )
     return made.watch
   }
   const tracker = startTracker(options, page.ports, allPlugins([paq]))
