@@ -9,12 +9,16 @@ import { hasStores } from '../chain-distributed/stores.ts'
 import { yardstickMicros } from '../yardstick.ts'
 
 /** So many events first, unmeasured: start, compilation and the first fill of caches are no cost of an event. */
-const WARM_UP = 50_000
+const WARM_UP = 300_000
+/** So many events show what one costs after those before. */
+const SAMPLE = 100_000
 const ALL_STAGES = ['filter', 'stats', 'archive'] as const
 
 /**
  * Whether an event costs the same whatever came before it, and however many share the work: one running system a number of
- * partitions (as many workers, each with all stages) gets 10⁴, 10⁵ … further events and is measured over each lot.
+ * partitions (as many workers, each with all stages) gets 10⁴, 10⁵ … further events, each lot to its last file, and after
+ * each lot a sample. Samples are alike, so their costs can be compared; a lot has besides what its end costs, which is
+ * shared by few or by many: the last files of each partition, some tenths of a second.
  */
 export function scaleBench(events: number | undefined): Bench {
   return {
@@ -28,39 +32,48 @@ async function run({ scale }: RunOptions, events: number | undefined): Promise<M
   if (!hasStores()) return { skipped: 'Kafka, Redis, MariaDB and HDFS are needed', rows: [], verdicts: [] }
   const small = scale === 'small'
   const largest = events ?? (small ? 2_000 : 1_000_000)
-  const lots = small ? [1_000, largest] : lotsUpTo(largest)
+  const plan: Plan = small
+    ? { warmUp: 500, lots: [1_000, largest], sample: 1_000, members: 1_000 }
+    : { warmUp: WARM_UP, lots: lotsUpTo(largest), sample: SAMPLE, members: 100_000 }
   const stores = await startDistributedServices()
   try {
-    const rows: Row[] = []
-    const costs: number[] = []
-    for (const partitions of small ? [2] : [1, 2, 4])
-      for (const { events: lot, micros, figures } of await oneSystem(stores, partitions, lots, small)) {
-        rows.push({ what: `${partitions} × ${lot}`, figures })
-        costs.push(micros)
-      }
-    const spread = (100 * (Math.max(...costs) - Math.min(...costs))) / 2 / middleOf(costs)
-    return { rows, verdicts: [atMost('CPU an event is constant: ±', 15, spread, '% of the middle')] }
+    const all: Lot[] = []
+    for (const partitions of small ? [2] : [1, 2, 4]) all.push(...(await oneSystem(stores, partitions, plan)))
+    const samples = all.filter(({ isSample }) => isSample).map(({ micros }) => micros)
+    const [least, most] = [Math.min(...samples), Math.max(...samples)]
+    return {
+      rows: all.map(({ what, figures }) => ({ what, figures })),
+      verdicts: [
+        atMost('CPU an event is constant: ±', 15, (100 * (most - least)) / (most + least), '% of the middle'),
+        atMost('a larger lot costs no more: +', 15, Math.max(...growths(all)), '% an event'),
+      ],
+    }
   } finally {
     await stores.stop()
   }
 }
 
-interface Lot {
-  events: number
-  micros: number
-  figures: Row['figures']
+interface Plan {
+  warmUp: number
+  lots: readonly number[]
+  sample: number
+  members: number
 }
 
-/** One system: the warm-up, then each lot to its end. */
+interface Lot extends Row {
+  partitions: number
+  isSample: boolean
+  micros: number
+}
+
+/** One system: the warm-up, then each lot and its sample, to the last row in its file. */
 async function oneSystem(
   stores: DistributedServices,
   partitions: number,
-  lots: readonly number[],
-  small: boolean,
+  { warmUp, lots, sample, members }: Plan,
 ): Promise<Lot[]> {
-  const warmUp = small ? 500 : WARM_UP
-  const total = lots.reduce((sum, lot) => sum + lot, warmUp)
-  const lines: LineOptions = { scenarios: 20, members: small ? 1_000 : 100_000, startMs: Date.now() - total, stepMs: 1 }
+  const total = lots.reduce((sum, lot) => sum + lot + sample, warmUp)
+  const lines: LineOptions = { scenarios: 20, members, startMs: Date.now() - total, stepMs: 1 }
   const workers = Array.from({ length: partitions }, () => ALL_STAGES)
   const pipeline = await startPipeline({ stores, partitions, shipper: 'ship', workers, ...lines })
   const folder = mkdtempSync(join(tmpdir(), 'headwater-bench-'))
@@ -77,23 +90,28 @@ async function oneSystem(
     await pipeline.untilComplete(fed, 3_600_000)
     return { seconds: secondsOf(pipeline.cpu()) - before, wall: (performance.now() - started) / 1000 }
   }
+  async function measure(lot: number, isSample: boolean): Promise<void> {
+    const what = isSample ? `${partitions} × next ${lot} after ${fed}` : `${partitions} × ${lot}`
+    const yardstick = yardstickMicros()
+    const { seconds, wall } = await feed(lot)
+    const micros = (seconds * 1e6) / lot
+    const figures = {
+      'µs CPU an event': micros.toFixed(1),
+      'events/CPU-s': shown(1e6 / micros),
+      'CPU s': seconds.toFixed(2),
+      'wall s': wall.toFixed(1),
+      'yardstick µs': ((yardstick + yardstickMicros()) / 2).toFixed(2),
+      load: (loadavg()[0] as number).toFixed(1),
+    }
+    seen.push({ what, partitions, isSample, micros, figures })
+    // It may take an hour to the table.
+    console.log(`${what}: ${micros.toFixed(1)} µs CPU an event`)
+  }
   try {
     await feed(warmUp)
     for (const lot of lots) {
-      const yardstick = yardstickMicros()
-      const { seconds, wall } = await feed(lot)
-      const micros = (seconds * 1e6) / lot
-      const figures = {
-        'µs CPU an event': micros.toFixed(1),
-        'events/CPU-s': shown(1e6 / micros),
-        'CPU s': seconds.toFixed(2),
-        'wall s': wall.toFixed(1),
-        'yardstick µs': ((yardstick + yardstickMicros()) / 2).toFixed(2),
-        load: (loadavg()[0] as number).toFixed(1),
-      }
-      seen.push({ events: lot, micros, figures })
-      // It may take an hour to the table.
-      console.log(`${partitions} × ${lot}: ${micros.toFixed(1)} µs CPU an event`)
+      await measure(lot, false)
+      await measure(sample, true)
     }
     await pipeline.check(expectedCounts(0, fed, lines))
     return seen
@@ -103,15 +121,20 @@ async function oneSystem(
   }
 }
 
+/** By how many per cent each lot is dearer an event than the one before it of the same system. */
+function growths(all: readonly Lot[]): number[] {
+  const lots = all.filter(({ isSample }) => !isSample)
+  return lots.flatMap(({ partitions, micros }, i) => {
+    const before = lots[i - 1]
+    return before?.partitions === partitions ? [100 * (micros / before.micros - 1)] : []
+  })
+}
+
 /** 10⁴, 10⁵ … and the largest. */
 function lotsUpTo(largest: number): number[] {
   const lots: number[] = []
   for (let lot = 10_000; lot < largest; lot *= 10) lots.push(lot)
   return [...lots, largest]
-}
-
-function middleOf(values: readonly number[]): number {
-  return (Math.max(...values) + Math.min(...values)) / 2
 }
 
 function secondsOf(cpu: ReadonlyMap<string, { total: number }>): number {

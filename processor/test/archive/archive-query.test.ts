@@ -209,9 +209,10 @@ describe('the archive in SQL', () => {
     const root = newRoot()
     const archive = await openArchive({ archiveDir: join(root, 'archive'), threads: 1, deadlineMs: 300 })
     try {
-      await expect(
-        all(archive, 'SELECT count(*) FROM range(1000000000) a, range(1000000000) b WHERE a.range + b.range = 7'),
-      ).rejects.toMatchObject({ code: 'QUERY_TIMEOUT' })
+      // Only adds up: what must keep rows would be out of memory first on a quick machine.
+      await expect(all(archive, 'SELECT sum(range) FROM range(1000000000000)')).rejects.toMatchObject({
+        code: 'QUERY_TIMEOUT',
+      })
       expect(await all(archive, 'SELECT 1')).toEqual([[1]])
     } finally {
       archive.close()
