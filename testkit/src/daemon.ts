@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { findProgram } from './find-program.ts'
 
 export interface DaemonCommand {
@@ -79,15 +79,30 @@ export class Daemon {
     await ended
   }
 
-  /** SIGSTOP. */
+  /** SIGSTOP. Returns when it stands still: on a busy machine its threads may answer for a while after the signal. */
   pause(): void {
     process.kill(this.pid, 'SIGSTOP')
+    for (const deadline = Date.now() + 10_000; !standsStill(this.pid) && Date.now() < deadline; )
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
   }
 
   /** SIGCONT. */
   resume(): void {
     process.kill(this.pid, 'SIGCONT')
   }
+}
+
+/** Linux: whether all threads are stopped (state `T`, proc_pid_stat(5)). Elsewhere nobody can tell, and it is believed. */
+function standsStill(pid: number): boolean {
+  const tasks = `/proc/${pid}/task`
+  if (!existsSync(tasks)) return true
+  return readdirSync(tasks).every(thread => {
+    try {
+      return /\) T [^)]*$/.test(readFileSync(`${tasks}/${thread}/stat`, 'latin1'))
+    } catch {
+      return true // it has ended
+    }
+  })
 }
 
 /** Linux: the kernel kills the service with its parent, also when that one is killed and runs no exit hook. */

@@ -7,6 +7,7 @@ import { Readable } from 'node:stream'
 import { findHdfs, HDFS_MISSING, serviceOrSkip } from '@headwater/testkit'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { isRetryable } from '../../src/insist.ts'
 import type { FileStore } from '../../src/ports.ts'
 import { hdfsChecksumOf } from '../../src/webhdfs/hdfs-checksum.ts'
 import { WebHdfsClient } from '../../src/webhdfs/webhdfs-client.ts'
@@ -67,7 +68,17 @@ describe.skipIf(!serviceOrSkip('HDFS', findHdfs(), HDFS_MISSING))('webhdfsFileSt
     const won = { left: 0, right: 0 }
     const round = async (n: number): Promise<void> => {
       const temporaries = sides.map(side => `_tmp/race/${n}.${side}`)
-      await Promise.all(stores.map((store, i) => store.put(locals[i] as string, temporaries[i] as string)))
+      // On a busy machine a DataNode may be late with a block: whoever uploads tries again.
+      const put = async (store: FileStore, i: number): Promise<void> => {
+        for (;;) {
+          try {
+            return await store.put(locals[i] as string, temporaries[i] as string)
+          } catch (error) {
+            if (!isRetryable(error)) throw error
+          }
+        }
+      }
+      await Promise.all(stores.map(put))
       const answers = await Promise.all(stores.map((store, i) => store.publish(temporaries[i] as string, `race/${n}`)))
       expect([...answers].sort()).toEqual(['exists', 'published'])
       const winner = sides[answers.indexOf('published')] as 'left' | 'right'
