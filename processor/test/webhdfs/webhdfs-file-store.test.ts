@@ -18,6 +18,17 @@ import { byteProxy, type Meddle, type NameNodeMeddling, nameNodeProxy } from './
 const RACE_ROUNDS = 1_000
 const RACES_AT_ONCE = 10
 
+/** As whoever uses a store: a DataNode may be late with a block, or hold a connection to a NameNode that is gone. */
+async function persist<T>(call: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await call()
+    } catch (error) {
+      if (!isRetryable(error)) throw error
+    }
+  }
+}
+
 describe.skipIf(!serviceOrSkip('HDFS', findHdfs(), HDFS_MISSING))('webhdfsFileStore on a real HDFS', () => {
   let under: HdfsUnderTest
   let local: string
@@ -44,7 +55,7 @@ describe.skipIf(!serviceOrSkip('HDFS', findHdfs(), HDFS_MISSING))('webhdfsFileSt
   }
 
   async function contentOf(files: FileStore, path: string): Promise<Buffer> {
-    return Buffer.from(await files.read(path, 0, (await files.stat(path))?.bytes ?? 0))
+    return persist(async () => Buffer.from(await files.read(path, 0, (await files.stat(path))?.bytes ?? 0)))
   }
 
   // The 1 000 rounds are run below, by two stores.
@@ -68,16 +79,8 @@ describe.skipIf(!serviceOrSkip('HDFS', findHdfs(), HDFS_MISSING))('webhdfsFileSt
     const won = { left: 0, right: 0 }
     const round = async (n: number): Promise<void> => {
       const temporaries = sides.map(side => `_tmp/race/${n}.${side}`)
-      // On a busy machine a DataNode may be late with a block: whoever uploads tries again.
-      const put = async (store: FileStore, i: number): Promise<void> => {
-        for (;;) {
-          try {
-            return await store.put(locals[i] as string, temporaries[i] as string)
-          } catch (error) {
-            if (!isRetryable(error)) throw error
-          }
-        }
-      }
+      const put = (store: FileStore, i: number): Promise<void> =>
+        persist(() => store.put(locals[i] as string, temporaries[i] as string))
       await Promise.all(stores.map(put))
       const answers = await Promise.all(stores.map((store, i) => store.publish(temporaries[i] as string, `race/${n}`)))
       expect([...answers].sort()).toEqual(['exists', 'published'])
