@@ -191,8 +191,8 @@ export function startTracker(options: TrackerOptions, ports: Ports, plugins?: Pl
       if (click) event(...click)
     })
 
-  const event = (category: string, action: string, name?: string, options: EventOptions = {}): void => {
-    if (category) record({ e_c: category, e_a: action, e_n: name, e_v: options.value, ca: 1 }, options)
+  const event = (category: string, action: string, name?: string, more: EventOptions = {}): void => {
+    if (category) record({ e_c: category, e_a: action, e_n: name, e_v: more.value, ca: 1 }, more)
   }
 
   const tracker: Tracker = {

@@ -11,6 +11,8 @@ export interface DaemonCommand {
   env?: NodeJS.ProcessEnv
 }
 
+const PAUSE_LIMIT_MS = 10_000
+
 /** A program in the foreground that can be killed and started again. It dies with this process. */
 export class Daemon {
   readonly #program: DaemonCommand
@@ -82,8 +84,12 @@ export class Daemon {
   /** SIGSTOP. Returns when it stands still: on a busy machine its threads may answer for a while after the signal. */
   pause(): void {
     process.kill(this.pid, 'SIGSTOP')
-    for (const deadline = Date.now() + 10_000; !standsStill(this.pid) && Date.now() < deadline; )
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
+    const nobody = new Int32Array(new SharedArrayBuffer(4))
+    for (const deadline = Date.now() + PAUSE_LIMIT_MS; !standsStill(this.pid); Atomics.wait(nobody, 0, 0, 1))
+      if (Date.now() > deadline)
+        throw new Error(
+          `${this.#program.name} must stand still after SIGSTOP. Found: it runs, ${PAUSE_LIMIT_MS} ms later.`,
+        )
   }
 
   /** SIGCONT. */

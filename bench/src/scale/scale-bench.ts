@@ -45,7 +45,7 @@ async function run({ scale }: RunOptions, events: number | undefined): Promise<M
       rows: all.map(({ what, figures }) => ({ what, figures })),
       verdicts: [
         atMost('CPU an event is constant: ±', 15, (100 * (most - least)) / (most + least), '% of the middle'),
-        atMost('a larger lot costs no more: +', 15, Math.max(...growths(all)), '% an event'),
+        atMost('a larger lot costs no more: +', 15, Math.max(0, ...growths(all)), '% an event'),
       ],
     }
   } finally {

@@ -3,14 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import { findHdfs, HDFS_MISSING, serviceOrSkip } from '@headwater/testkit'
 import fc from 'fast-check'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { mirroredArchive } from '../../src/archive-copy.ts'
 import { expireArchive } from '../../src/archive-retention.ts'
-import { isRetryable } from '../../src/drive-consumer.ts'
 import { forget } from '../../src/forget/forget.ts'
 import type { FileStore, LogEntry } from '../../src/ports.ts'
 import type { ArchiveSink } from '../../src/sinks/archive-sink.ts'
@@ -35,7 +33,7 @@ import {
   visitorId,
   writeArchive,
 } from '../forget/forget-archive.ts'
-import { type HdfsUnderTest, hdfsUnderTest } from './hdfs-under-test.ts'
+import { type HdfsUnderTest, hdfsUnderTest, insist } from './hdfs-under-test.ts'
 
 const LIVES = 8
 
@@ -122,24 +120,16 @@ describe.skipIf(!serviceOrSkip('HDFS', findHdfs(), HDFS_MISSING))('an archive in
     const log = outcomeLog(400)
     const sink = await testSink({ root, files, roll: { rows: 10 } })
     let faults = 0
-    const insist = async <T>(call: () => Promise<T>): Promise<T> => {
-      for (;;) {
-        try {
-          return await call()
-        } catch (error) {
-          if (!isRetryable(error)) throw error
-          faults++
-          await pause(200)
-        }
-      }
-    }
+    const insistAndCount = <T>(call: () => Promise<T>): Promise<T> => insist(call, () => faults++)
     const drive = async (of: ArchiveSink): Promise<void> => {
-      let position = await insist(() => of.assigned({ partition: 0, committed: undefined, oldest: 0, end: log.length }))
+      let position = await insistAndCount(() =>
+        of.assigned({ partition: 0, committed: undefined, oldest: 0, end: log.length }),
+      )
       while (position < log.length) {
         const from = position
-        position = await insist(() => of.take(batchOf(log, from, Math.min(log.length, from + 4))))
+        position = await insistAndCount(() => of.take(batchOf(log, from, Math.min(log.length, from + 4))))
       }
-      await insist(() => of.revoked(0))
+      await insistAndCount(() => of.revoked(0))
     }
     const driven = drive(sink)
     for (const which of ['dn', 'nn'] as const) {

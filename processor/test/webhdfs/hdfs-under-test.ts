@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import { type Hdfs, startHdfs } from '@headwater/testkit'
 import { pino } from 'pino'
+import { isRetryable } from '../../src/insist.ts'
 import {
   type WebHdfsFileStore,
   type WebHdfsFileStoreOptions,
@@ -25,6 +27,22 @@ export interface HdfsUnderTest {
   /** One WebHDFS call as the superuser, or as `USER`; resolves with the status. */
   asSuperuser(method: string, path: string, query: string): Promise<number>
   asUser(method: string, path: string, query: string): Promise<number>
+}
+
+/**
+ * Makes a call until it succeeds, as the users of a store do while an error is retryable: a DataNode may be late with a block,
+ * or hold a connection to a NameNode that is gone. `failed` is told of each attempt in vain.
+ */
+export async function insist<T>(call: () => Promise<T>, failed?: () => void): Promise<T> {
+  for (;;) {
+    try {
+      return await call()
+    } catch (error) {
+      if (!isRetryable(error)) throw error
+      failed?.()
+      await pause(200)
+    }
+  }
 }
 
 /** Starts an HDFS with permissions on. */

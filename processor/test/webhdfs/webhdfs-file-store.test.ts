@@ -7,27 +7,15 @@ import { Readable } from 'node:stream'
 import { findHdfs, HDFS_MISSING, serviceOrSkip } from '@headwater/testkit'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { isRetryable } from '../../src/insist.ts'
 import type { FileStore } from '../../src/ports.ts'
 import { hdfsChecksumOf } from '../../src/webhdfs/hdfs-checksum.ts'
 import { WebHdfsClient } from '../../src/webhdfs/webhdfs-client.ts'
 import { testFileStore } from '../contracts/file-store.ts'
-import { type HdfsUnderTest, hdfsUnderTest, USER } from './hdfs-under-test.ts'
+import { type HdfsUnderTest, hdfsUnderTest, insist, USER } from './hdfs-under-test.ts'
 import { byteProxy, type Meddle, type NameNodeMeddling, nameNodeProxy } from './meddling-proxy.ts'
 
 const RACE_ROUNDS = 1_000
 const RACES_AT_ONCE = 10
-
-/** As whoever uses a store: a DataNode may be late with a block, or hold a connection to a NameNode that is gone. */
-async function persist<T>(call: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await call()
-    } catch (error) {
-      if (!isRetryable(error)) throw error
-    }
-  }
-}
 
 describe.skipIf(!serviceOrSkip('HDFS', findHdfs(), HDFS_MISSING))('webhdfsFileStore on a real HDFS', () => {
   let under: HdfsUnderTest
@@ -55,7 +43,7 @@ describe.skipIf(!serviceOrSkip('HDFS', findHdfs(), HDFS_MISSING))('webhdfsFileSt
   }
 
   async function contentOf(files: FileStore, path: string): Promise<Buffer> {
-    return persist(async () => Buffer.from(await files.read(path, 0, (await files.stat(path))?.bytes ?? 0)))
+    return insist(async () => Buffer.from(await files.read(path, 0, (await files.stat(path))?.bytes ?? 0)))
   }
 
   // The 1 000 rounds are run below, by two stores.
@@ -80,7 +68,7 @@ describe.skipIf(!serviceOrSkip('HDFS', findHdfs(), HDFS_MISSING))('webhdfsFileSt
     const round = async (n: number): Promise<void> => {
       const temporaries = sides.map(side => `_tmp/race/${n}.${side}`)
       const put = (store: FileStore, i: number): Promise<void> =>
-        persist(() => store.put(locals[i] as string, temporaries[i] as string))
+        insist(() => store.put(locals[i] as string, temporaries[i] as string))
       await Promise.all(stores.map(put))
       const answers = await Promise.all(stores.map((store, i) => store.publish(temporaries[i] as string, `race/${n}`)))
       expect([...answers].sort()).toEqual(['exists', 'published'])

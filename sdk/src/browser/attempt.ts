@@ -3,5 +3,6 @@ export function attempt<T>(work: () => T): T | undefined {
   try {
     return work()
   } catch {}
+  // Without a value: the minifier drops it, and TypeScript asks for it.
   return
 }
