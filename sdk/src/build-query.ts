@@ -13,11 +13,12 @@ export type TrackedParams = Record<string, ParamValue>
  */
 export function buildQuery(params: Readonly<TrackedParams>): string {
   for (let max = MAX_VALUE_CHARS; ; max >>= 1) {
-    const encode = (value: ParamValue): string =>
-      encodeURIComponent(`${value}`.slice(0, max).replace(/\p{Cs}/gu, '\ufffd'))
     let query = ''
-    for (const [name, value] of Object.entries(params))
-      if (value || value === 0) query += `&${encodeURIComponent(name)}=${encode(value)}`
+    for (const name of Object.keys(params)) {
+      const value = params[name]
+      if (value || value === 0)
+        query += `&${encodeURIComponent(name)}=${encodeURIComponent(`${value}`.slice(0, max).replace(/\p{Cs}/gu, '\ufffd'))}`
+    }
     if (query.length <= MAX_EVENT_CHARS || !max) return query.slice(1)
   }
 }

@@ -29,7 +29,7 @@ import type { StoredEvents } from './stored-events.ts'
  * from a page: an overloaded one may end the page before it is told.
  */
 export interface Outbox {
-  /** Sends soon, or now when `urgent` or when the page is hidden. Knows an event by its id. */
+  /** Sends soon, or now when `urgent` or when the page is hidden. One from storage (`tries`) is known by its id. */
   put(event: QueuedEvent, urgent?: boolean): void
   /** The page may be gone the next moment. */
   hide(): void
@@ -155,7 +155,7 @@ export function createOutbox({ clock, transport, lifecycle }: Ports, stored: Sto
 
   return {
     put(event, urgent) {
-      if ([...waiting, ...inFlight, ...handed].some(({ id }) => id === event.id)) return
+      if (event.tries && [...waiting, ...inFlight, ...handed].some(({ id }) => id === event.id)) return
       waiting.push(event)
       leave()
       if (waiting.length > MAX_WAITING) waiting.sort(byWorth).pop()
