@@ -91,7 +91,11 @@ class Scanner {
     }
     const end = this.#space()
     if (end < this.#text.length) throw new Fault(end, `Nothing may follow the end. Found: ${this.#found(end)}.`)
-    if (outline === undefined) throw new Fault(start, 'The object must be a scenario, with a scenario_id, or have a list "scenarios". Found: neither.')
+    if (outline === undefined)
+      throw new Fault(
+        start,
+        'The object must be a scenario, with a scenario_id, or have a list "scenarios". Found: neither.',
+      )
     return outline
   }
 
