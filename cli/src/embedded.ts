@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { type Gateway, startGateway } from '@headwater/gateway'
 import {
@@ -28,6 +28,7 @@ import { exampleFile } from './example-files.ts'
 import { lockFolder } from './folder-lock.ts'
 import { gatewayOptions } from './gateway-options.ts'
 import { pausedSentence } from './paused-sentence.ts'
+import { clearPorts, writePorts } from './ports-file.ts'
 import { processRegistry } from './process-registry.ts'
 import { type ScenarioStats, scenarioStats } from './scenario-stats.ts'
 import { archivingOf, judgementOf } from './stage-options.ts'
@@ -69,6 +70,7 @@ export async function startEmbedded(config: Config, log: Logger): Promise<Embedd
   const folder = dataFolder(config.dataDir)
   makeFolders(folder)
   const unlock = lockFolder(folder.state)
+  clearPorts(folder.ports)
   const registry = processRegistry()
   const metrics = createProcessorMetrics(registry)
   const state = (name: string) => join(folder.state, name)
@@ -206,7 +208,7 @@ export async function startEmbedded(config: Config, log: Logger): Promise<Embedd
   failure.catch(() => {}) // somebody may ask for it later, or nobody
 
   const ports = { gateway: gateway.port, metrics: gateway.health?.port ?? 0 }
-  writeFileSync(folder.ports, `${JSON.stringify(ports)}\n`)
+  writePorts(folder.ports, ports)
 
   return {
     ports,
@@ -237,6 +239,7 @@ export async function startEmbedded(config: Config, log: Logger): Promise<Embedd
       stopRest.abort()
       await Promise.all([retention, archiveRetention])
       await segments.close()
+      clearPorts(folder.ports)
       unlock()
     },
   }

@@ -1,10 +1,11 @@
 import { Command, CommanderError, Option } from 'commander'
+import { endWithOutput } from './answer-output.ts'
 import type { DemoCommandOptions } from './commands/demo.ts'
 import type { ReplayCommandOptions } from './commands/replay.ts'
 import type { ShipOptions } from './commands/ship.ts'
 import type { ForgetCommandOptions } from './forget-report.ts'
 import { type LoadedConfig, loadConfig } from './load-config.ts'
-import { durationOption, timeOption, wholeNumberOption } from './option-values.ts'
+import { durationOption, secondsOption, timeOption, wholeNumberOption } from './option-values.ts'
 import { version } from './version.ts'
 
 // The table of contents of the command line. A command gets the checked configuration and its own options. Each is loaded when it
@@ -15,6 +16,9 @@ interface CommonOptions {
   dataDir?: string
   set: Record<string, string>
 }
+
+/** What runs until it is stopped goes on when nobody reads what it prints; `demo` sends to the end. */
+const SERVERS = new Set(['start', 'gateway', 'ship', 'worker', 'demo'])
 
 const program = new Command('headwater')
   .description('Self-hosted clickstream analytics: one script tag, every click exactly once.')
@@ -32,6 +36,9 @@ Examples:
 Settings come from headwater.yaml, HEADWATER_… variables and flags, the later ones first: see "headwater config print".`,
   )
   .showHelpAfterError('(headwater --help shows the commands)')
+  .hook('preAction', (_, command) => {
+    if (!SERVERS.has(command.name())) endWithOutput()
+  })
 
 command('start', 'take beacons, judge them by scenarios, keep counters and Parquet files')
   .addHelpText(
@@ -75,7 +82,9 @@ command('query', 'run SQL (DuckDB) over the archive: views event_log and scenari
   .argument('<sql>', 'one SELECT')
   .option('--json', 'print an array of row objects')
   .option('--csv', 'print CSV with a header')
-  .addOption(new Option('--timeout <seconds>', 'give up after this time').default(60).argParser(Number))
+  .addOption(
+    new Option('--timeout <seconds>', 'give up after this time').default(60).argParser(secondsOption('--timeout')),
+  )
   .addHelpText(
     'after',
     `

@@ -27,6 +27,16 @@ export function wholeNumberOption(name: string, min: number): (text: string) => 
   }
 }
 
+/** Seconds, also parts of one: `60`, `0.5`. */
+export function secondsOption(name: string): (text: string) => number {
+  return text => {
+    const value = Number(text)
+    if (!/^\d{1,6}(\.\d{1,3})?$/.test(text) || value === 0)
+      throw invalid(`${name} must be a number of seconds above 0. Found: ${text}.`)
+    return value
+  }
+}
+
 /** `90s`, `10m`, `2h`, `7d`, in ms. */
 export function durationOption(name: string): (text: string) => number {
   return text => {

@@ -1,4 +1,3 @@
-import { writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { startHealth } from '@headwater/gateway'
 import {
@@ -27,6 +26,7 @@ import { dataFolder, makeFolders } from './data-folder.ts'
 import { archiveFilesOf, groupOf, kafkaOf, mariadbOf, redisOf, requiredRedis, topicsOf } from './distributed-parts.ts'
 import { lockFolder } from './folder-lock.ts'
 import { pausedSentence } from './paused-sentence.ts'
+import { clearPorts, writePorts } from './ports-file.ts'
 import { processRegistry } from './process-registry.ts'
 import type { Running } from './run-until-signal.ts'
 import { memberStoreOf, scenarioStoreOf } from './scenario-and-member-stores.ts'
@@ -83,11 +83,15 @@ async function compose(
   const folder = dataFolder(config.dataDir)
   makeFolders(folder)
   const unlock = lockFolder(folder.state)
+  clearPorts(folder.ports)
   const registry = processRegistry()
   const metrics = createProcessorMetrics(registry)
   const stop = new AbortController()
   const stopRest = new AbortController()
-  closing.push(unlock)
+  closing.push(() => {
+    clearPorts(folder.ports)
+    unlock()
+  })
 
   // The remote parts.
   const kafka = kafkaOf(config, log)
@@ -219,7 +223,7 @@ async function compose(
   const health = await startHealth({ host: config.metrics.host, port: config.metrics.port, registry, log })
   for (const { name, health: paused } of runs) health.addCheck(() => pausedSentence(name, paused))
   const ports = { gateway: 0 as const, metrics: health.port }
-  writeFileSync(folder.ports, `${JSON.stringify(ports)}\n`)
+  writePorts(folder.ports, ports)
 
   const running = runs.map(({ run }) => run(stop.signal))
   const failure = new Promise<never>((_, reject) => {

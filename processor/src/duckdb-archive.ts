@@ -4,6 +4,7 @@ import { type DuckDBConnection, DuckDBInstance, type DuckDBPreparedStatement, St
 import { ARCHIVE_COLUMNS, type ArchiveTable, type ArchiveType } from '@headwater/core'
 import { beginReading } from './archive-lock.ts'
 import { ArchiveQueryError, type ArchiveQueryOptions, type ArchiveReader, type QueryResult } from './archive-reader.ts'
+import { chunksOf } from './duckdb-chunks.ts'
 import { type QueryValue, queryValue } from './query-value.ts'
 
 const SQL_TYPES: Readonly<Record<ArchiveType, string>> = {
@@ -125,11 +126,7 @@ async function query(
       columns,
       rows: (async function* (): AsyncGenerator<QueryValue[][]> {
         try {
-          for (;;) {
-            const chunk = await result.fetchChunk()
-            if (chunk === null || chunk.rowCount === 0) return
-            yield chunk.getRows().map(row => row.map(queryValue))
-          }
+          for await (const chunk of chunksOf(result)) yield chunk.getRows().map(row => row.map(queryValue))
         } catch (cause) {
           throw cause instanceof ArchiveQueryError ? cause : fault(cause)
         } finally {

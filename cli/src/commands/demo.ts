@@ -11,6 +11,7 @@ import { sendDemoEvents } from '../demo/send-demo-events.ts'
 import { exampleFile } from '../example-files.ts'
 import { folderHolder } from '../folder-lock.ts'
 import type { LoadedConfig } from '../load-config.ts'
+import { localUrl } from '../local-url.ts'
 import { progressLine } from '../progress-line.ts'
 
 export interface DemoCommandOptions {
@@ -127,9 +128,7 @@ function runningGateway(config: Config): string {
       `no server works in ${folder.root}. Start one (headwater start) in another terminal, choose its folder with ` +
         '--data-dir, or name a gateway: --url http://host:8000.',
     )
-  const { host } = config.gateway
-  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host.includes(':') ? `[${host}]` : host
-  return `http://${reachable}:${port}`
+  return localUrl(config.gateway.host, port)
 }
 
 function checkedUrl(text: string): string {

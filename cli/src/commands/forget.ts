@@ -15,6 +15,7 @@ import { type DataFolder, dataFolder } from '../data-folder.ts'
 import { folderHolder, lockFolder } from '../folder-lock.ts'
 import { expiredSentence, type ForgetCommandOptions, forgottenSentences, refused, rowsLeft } from '../forget-report.ts'
 import type { LoadedConfig } from '../load-config.ts'
+import { localUrl } from '../local-url.ts'
 import { deleteOldLogs, type LogRemains, logRemains, unarchivedEvents } from '../log-remains.ts'
 import { progressLine } from '../progress-line.ts'
 import { archivingOf } from '../stage-options.ts'
@@ -115,7 +116,7 @@ async function forgetSubject(
 async function settle({ metrics: { host } }: Config, folder: DataFolder): Promise<boolean> {
   const ask = async (): Promise<Response> => {
     const { metrics } = JSON.parse(readFileSync(folder.ports, 'utf8')) as { metrics: number }
-    return fetch(`http://${host}:${metrics}/archive/settle`, { signal: AbortSignal.timeout(60_000) })
+    return fetch(`${localUrl(host, metrics)}/archive/settle`, { signal: AbortSignal.timeout(60_000) })
   }
   const answer = await ask().catch(cause => {
     // It is starting or stopping just now, or its port is not reached from here.

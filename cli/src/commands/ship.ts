@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { startHealth } from '@headwater/gateway'
@@ -9,6 +9,7 @@ import { kafkaOf, topicsOf } from '../distributed-parts.ts'
 import { lockFolder } from '../folder-lock.ts'
 import type { LoadedConfig } from '../load-config.ts'
 import { pausedSentence } from '../paused-sentence.ts'
+import { clearPorts, writePorts } from '../ports-file.ts'
 import { processLog } from '../process-log.ts'
 import { processRegistry } from '../process-registry.ts'
 import { runUntilSignal } from '../run-until-signal.ts'
@@ -40,6 +41,8 @@ export async function ship({ config }: LoadedConfig, options: ShipOptions): Prom
   }
   const kafka = kafkaOf(config, log)
   const unlock = lockFolder(state)
+  const ports = join(state, 'ports.json')
+  clearPorts(ports)
   const registry = processRegistry()
   const metrics = createProcessorMetrics(registry)
   const path = options.file === undefined ? folder.accessLog : resolve(options.file)
@@ -57,7 +60,7 @@ export async function ship({ config }: LoadedConfig, options: ShipOptions): Prom
   })
   const health = await startHealth({ host: config.metrics.host, port: config.metrics.port, registry, log })
   health.addCheck(() => pausedSentence('ship', source.health))
-  writeFileSync(join(state, 'ports.json'), `${JSON.stringify({ gateway: 0, metrics: health.port })}\n`)
+  writePorts(ports, { gateway: 0, metrics: health.port })
 
   const stop = new AbortController()
   const shipping = shipLines(
@@ -80,6 +83,7 @@ export async function ship({ config }: LoadedConfig, options: ShipOptions): Prom
         await pruning
         await health.close()
         await kafka.close()
+        clearPorts(ports)
         unlock()
       },
     },

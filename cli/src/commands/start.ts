@@ -3,6 +3,7 @@ import { isDistributed } from '../config.ts'
 import { type Embedded, startEmbedded } from '../embedded.ts'
 import { liveLine } from '../live-line.ts'
 import type { LoadedConfig } from '../load-config.ts'
+import { localUrl } from '../local-url.ts'
 import { ModeError } from '../mode-error.ts'
 import { processLog } from '../process-log.ts'
 import { runUntilSignal } from '../run-until-signal.ts'
@@ -29,7 +30,7 @@ export async function start({ config }: LoadedConfig): Promise<void> {
   }
 }
 
-function welcome({ ports, files, front }: Embedded, { dataDir, gateway }: LoadedConfig['config']): string {
+function welcome({ ports, files, front }: Embedded, { dataDir, gateway, metrics }: LoadedConfig['config']): string {
   const shown = (path: string) => {
     const near = relative(process.cwd(), path)
     return near.startsWith('..') ? path : near
@@ -42,7 +43,7 @@ Headwater takes beacons at ${origin} (${front === 'uws' ? 'uWebSockets.js' : 'no
   members     ${shown(files.members)}
   access log  ${shown(files.accessLog)}
   archive     ${shown(files.archive)}
-  metrics     http://127.0.0.1:${ports.metrics}/metrics
+  metrics     ${localUrl(metrics.host, ports.metrics)}/metrics
 
 Put this into your pages:
 

@@ -8,6 +8,7 @@ import { type DataFolder, dataFolder } from '../data-folder.ts'
 import { exampleFile } from '../example-files.ts'
 import { folderHolder } from '../folder-lock.ts'
 import type { LoadedConfig } from '../load-config.ts'
+import { localUrl } from '../local-url.ts'
 import { type ScenarioStats, type ScenarioStatsRow, scenarioStats } from '../scenario-stats.ts'
 
 export interface StatsOptions {
@@ -40,7 +41,7 @@ async function liveStats(folder: DataFolder, { config }: LoadedConfig): Promise<
   if (folderHolder(folder.state) === undefined) return undefined
   try {
     const { metrics } = JSON.parse(readFileSync(folder.ports, 'utf8')) as { metrics: number }
-    const answer = await fetch(`http://${config.metrics.host}:${metrics}/stats`, { signal: AbortSignal.timeout(5000) })
+    const answer = await fetch(`${localUrl(config.metrics.host, metrics)}/stats`, { signal: AbortSignal.timeout(5000) })
     return answer.ok ? ((await answer.json()) as ScenarioStats) : undefined
   } catch {
     return undefined // starting or stopping just now: what is stored is the answer then

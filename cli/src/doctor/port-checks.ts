@@ -1,4 +1,5 @@
 import { connect, createServer } from 'node:net'
+import { localUrl, reachable } from '../local-url.ts'
 import { type Check, type Finding, fail, ok, type Patient } from './check.ts'
 
 /** Ours and answering, or free. */
@@ -68,20 +69,14 @@ async function answer({ setting, host, ours }: Wanted): Promise<Finding> {
       )
 }
 
-/** The address to ask where one listens on all. */
-export function reachable(host: string): string {
-  return host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
-}
-
 /** What the running process says on a path of its metrics port; undefined when it says nothing within 5 s. */
 export async function askHealth(
   { config, ports }: Patient,
   path: string,
 ): Promise<{ status: number; body: string } | undefined> {
   if (ports === undefined) return undefined
-  const host = reachable(config.metrics.host)
   try {
-    const response = await fetch(`http://${host.includes(':') ? `[${host}]` : host}:${ports.metrics}${path}`, {
+    const response = await fetch(localUrl(config.metrics.host, ports.metrics) + path, {
       signal: AbortSignal.timeout(5000),
     })
     return { status: response.status, body: await response.text() }

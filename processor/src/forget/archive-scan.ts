@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api'
 import type { ArchiveTable } from '@headwater/core'
 import { beginReading } from '../archive-lock.ts'
+import { chunksOf } from '../duckdb-chunks.ts'
 import { ProcessorError } from '../errors.ts'
 import type { ParquetColumn } from '../parquet/parquet-column.ts'
 import { TextColumn } from '../parquet/text-column.ts'
@@ -95,9 +96,7 @@ export class ArchiveScan {
     let last = -1
     try {
       const result = await this.#connection.stream(sql)
-      for (;;) {
-        const chunk = await result.fetchChunk()
-        if (chunk === null || chunk.rowCount === 0) return
+      for await (const chunk of chunksOf(result)) {
         const [numbers = [], ...values] = chunk.getColumns()
         for (const number of numbers) {
           // DuckDB keeps the order of insertion by default; rows that changed places would be no copy any more.

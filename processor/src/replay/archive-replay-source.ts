@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
 import type { Event } from '@headwater/core'
 import { beginReading } from '../archive-lock.ts'
+import { chunksOf } from '../duckdb-chunks.ts'
 import { ProcessorError } from '../errors.ts'
 import type { FileStore, StoredFile } from '../ports.ts'
 import { ARCHIVED_TEXTS, eventOfRow } from './archived-event.ts'
@@ -96,9 +97,7 @@ async function* eventsOfFiles(
     const rows = Number(count.getRows()[0]?.[0] ?? 0)
     const result = await connection.stream(sqlOf(list, range))
     let read = 0
-    for (;;) {
-      const chunk = await result.fetchChunk()
-      if (chunk === null || chunk.rowCount === 0) return
+    for await (const chunk of chunksOf(result)) {
       const rowsOf = rowReader(chunk)
       for (let from = 0; from < chunk.rowCount; from += EVENTS_A_BATCH) {
         const to = Math.min(chunk.rowCount, from + EVENTS_A_BATCH)

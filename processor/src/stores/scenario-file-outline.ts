@@ -6,7 +6,7 @@ export interface Span {
 
 /** Where the scenarios of a file stand. */
 export interface ScenarioFileOutline {
-  /** The list, brackets included. */
+  /** The list, brackets included; of a file that is one scenario, that scenario. */
   list: Span
   /** Its elements, in order. */
   entries: Span[]
@@ -30,7 +30,8 @@ class Fault extends Error {
 }
 
 /**
- * Finds the scenarios in the text of a scenario file: a JSON list of them, or an object whose "scenarios" is that list.
+ * Finds the scenarios in the text of a scenario file: a JSON list of them, an object whose "scenarios" is that list,
+ * or one scenario by itself.
  * `JSON.parse` tells neither the place of a fault (Node 20 mostly says no position) nor where an element stands, which is
  * needed to change one scenario and leave the others as their author wrote them.
  */
@@ -71,9 +72,11 @@ class Scanner {
     if (this.#text.charCodeAt(0) === 0xfeff) this.#at = 1
     const start = this.#space()
     let outline: ScenarioFileOutline | undefined
+    let isScenario = false
     if (this.#text[start] === '[') outline = this.#list()
     else if (this.#text[start] === '{') {
       this.#object(1, key => {
+        if (key === 'scenario_id') isScenario = true
         if (key !== 'scenarios') return false
         const at = this.#space()
         if (this.#text[at] !== '[') throw new Fault(at, `"scenarios" must be a list. Found: ${this.#found(at)}.`)
@@ -81,12 +84,18 @@ class Scanner {
         outline = this.#list()
         return true
       })
+      const whole = { from: start, to: this.#at }
+      if (isScenario && outline === undefined) outline = { list: whole, entries: [whole] }
     } else {
       throw new Fault(start, `A scenario file must be a list, or {"scenarios": [ … ]}. Found: ${this.#found(start)}.`)
     }
     const end = this.#space()
     if (end < this.#text.length) throw new Fault(end, `Nothing may follow the end. Found: ${this.#found(end)}.`)
-    if (outline === undefined) throw new Fault(start, 'The object must have a list "scenarios". Found: none.')
+    if (outline === undefined)
+      throw new Fault(
+        start,
+        'The object must be a scenario, with a scenario_id, or have a list "scenarios". Found: neither.',
+      )
     return outline
   }
 

@@ -61,6 +61,8 @@ export function putScenario(file: ScenarioFile, scenario: Scenario): string {
   const inner = last === undefined ? `${outer}  ` : lineEnd + indentAt(text, last.from)
   const added = inner + render(scenario, inner)
   if (last === undefined) return splice(text, outline.list, `[${added}${outer}]`)
+  // A file that is one scenario becomes a list of two.
+  if (last === outline.list) return splice(text, last, `[${text.slice(last.from, last.to)},${added}${outer}]`)
   return splice(text, { from: last.to, to: last.to }, `,${added}`)
 }
 

@@ -219,6 +219,21 @@ describe('the archive in SQL', () => {
     }
   })
 
+  it('says so when a query fails or is late behind its first rows: a short answer would be a wrong one', async () => {
+    const archive = await openArchive({ archiveDir: join(newRoot(), 'archive'), threads: 1, deadlineMs: 2000 })
+    const read = async (sql: string) => {
+      for await (const chunk of (await archive.query(sql)).rows) expect(chunk.length).toBeGreaterThan(0)
+    }
+    try {
+      const failing = `SELECT CASE WHEN range = 2000000 THEN error('no') ELSE range END FROM range(3000000)`
+      await expect(read(failing)).rejects.toMatchObject({ code: 'QUERY_FAILED' })
+      await expect(read('FROM range(1000000000000)')).rejects.toMatchObject({ code: 'QUERY_TIMEOUT' })
+      expect(await all(archive, 'SELECT 1')).toEqual([[1]])
+    } finally {
+      archive.close()
+    }
+  })
+
   it('streams: rows that nobody reads cost nothing', async () => {
     await withArchive(newRoot(), async archive => {
       for await (const chunk of (await archive.query('FROM range(10000000000)')).rows) {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +9,7 @@ import { archiveInPlace } from '../../src/archive-copy.ts'
 import { type ArchiveReader, openArchive } from '../../src/archive-query.ts'
 import { type ForgetOptions, forget } from '../../src/forget/forget.ts'
 import { localFileStore } from '../../src/stores/local-file-store.ts'
+import { damageLastPage } from '../archive/damage-last-page.ts'
 import { ask, entriesOf, footers, testEvent, testSink, visitorId, writeArchive } from './forget-archive.ts'
 
 let root: string
@@ -111,6 +113,18 @@ describe('forget', () => {
       [0, 0],
       [10, 0],
     ])
+  })
+
+  it('leaves a file alone of which it cannot read the rows that stay', async () => {
+    // Long texts that compress badly: several pages a column, the last of which is met behind the first rows.
+    const list = events(10_000, 10).map(event => ({ ...event, userAgent: randomBytes(500).toString('base64') }))
+    await writeArchive(root, list, 20_000)
+    const [path = ''] = [...(await footers(root)).keys()]
+    const file = join(root, 'archive', path)
+    await damageLastPage(file, 'user_agent')
+    const before = await readFile(file)
+    await expect(forget(options({ visitor: visitorId(3) }))).rejects.toMatchObject({ code: 'ARCHIVE_DAMAGED' })
+    expect(before.equals(await readFile(file))).toBe(true)
   })
 
   it('leaves a file without rows that readers read and the sink goes on from', async () => {

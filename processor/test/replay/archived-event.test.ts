@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,6 +23,7 @@ import { archiveReplaySource } from '../../src/replay/archive-replay-source.ts'
 import { ARCHIVED_TEXTS, eventOfRow } from '../../src/replay/archived-event.ts'
 import { createReplayArchive } from '../../src/replay/replay-archive.ts'
 import { localFileStore } from '../../src/stores/local-file-store.ts'
+import { damageLastPage } from '../archive/damage-last-page.ts'
 
 const name = fc.oneof(
   fc.constantFrom(
@@ -232,6 +234,33 @@ describe('The archive as a source', () => {
     expect(await read({ from, until, siteId: 7 })).toEqual(
       expected.filter(one => one.siteId === 7 && one.date >= from && one.date < until),
     )
+  })
+
+  it('says that a file is damaged also when its first rows are good', async () => {
+    const archive = await createReplayArchive({
+      folder: join(dir, 'bad-page'),
+      tables: ['event_log'],
+      rollRows: 20_000,
+      rollBytes: 1 << 24,
+      codec: 'zstd',
+      log: pino({ level: 'silent' }),
+    })
+    const [one] = fc.sample(event, { numRuns: 1, seed: 42 }) as [Event]
+    // Long texts that compress badly: several pages a column.
+    const events = Array.from({ length: 10_000 }, (_, n) => ({
+      ...one,
+      eventId: `id-${n}`,
+      userAgent: randomBytes(500).toString('base64'),
+    }))
+    await archive.keep(events.map(one => ({ event: one, arrivedAt: 1_763_000_000_000, outcomes: [] })))
+    await archive.finish()
+    const archiveDir = join(dir, 'bad-page', 'archive')
+    const files = localFileStore(archiveDir)
+    const [file] = await files.list('event_log')
+    await damageLastPage(join(archiveDir, file?.path ?? ''), 'user_agent')
+    await expect(async () => {
+      for await (const batch of archiveReplaySource({ archiveDir, files }).batches({})) expect(batch).toBeDefined()
+    }).rejects.toMatchObject({ code: 'ARCHIVE_DAMAGED' })
   })
 
   it('says that a file is damaged, and gives nothing where there is no archive', async () => {

@@ -79,7 +79,7 @@ describe('jsonScenarioStore', () => {
     ['[{"title": "a\\x"}]', 'scenarios.json:1:14', 'must begin an escape'],
     ['[{"title": "never closed', 'scenarios.json:1:12', 'must end with a double quote'],
     ['', 'scenarios.json:1:1', 'Found: the end of the file'],
-    ['{"scenario": []}', 'scenarios.json:1:1', 'must have a list "scenarios". Found: none'],
+    ['{"scenario": []}', 'scenarios.json:1:1', 'or have a list "scenarios". Found: neither'],
     ['{"scenarios": {}}', 'scenarios.json:1:15', '"scenarios" must be a list'],
     ['[01]', 'scenarios.json:1:2', 'A value must stand here'],
     ['['.repeat(100_000), 'scenarios.json:1:', 'nested'],
@@ -220,6 +220,27 @@ describe('jsonScenarioStore', () => {
     expect((await store.list()).map(scenario => scenario.scenario_id)).toEqual([5, 6, 9])
     for (const id of [6, 9, 5]) await store.remove(id)
     expect(JSON.parse(await readFile(file, 'utf8'))).toEqual({ scenarios: [] })
+    expect(store.faults()).toEqual([])
+  })
+
+  it('takes a file that is one scenario, as the seeds print it, and makes a list of it for a second one', async () => {
+    const text = JSON.stringify(five(), null, 2)
+    const { store, file } = await make(text)
+    expect((await store.list()).map(scenario => scenario.scenario_id)).toEqual([5])
+    await store.save(newScenario(9))
+    const after = await readFile(file, 'utf8')
+    expect(after).toContain(text)
+    expect((JSON.parse(after) as { scenario_id: number }[]).map(scenario => scenario.scenario_id)).toEqual([5, 9])
+    expect((await store.list()).map(scenario => scenario.scenario_id)).toEqual([5, 9])
+    expect(store.faults()).toEqual([])
+  })
+
+  it('changes and removes the only scenario of a file that is no list', async () => {
+    const { store, file } = await make(JSON.stringify(five()))
+    await store.save({ ...newScenario(5, { title: 'new title' }), version: 1 })
+    expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({ scenario_id: 5, title: 'new title' })
+    await store.remove(5)
+    expect(JSON.parse(await readFile(file, 'utf8'))).toEqual([])
     expect(store.faults()).toEqual([])
   })
 
