@@ -29,6 +29,8 @@ export async function query({ config }: LoadedConfig, sql: string, options: Quer
     if (options.json === true) await printJson(columns, rows)
     else if (options.csv === true) await printCsv(columns, rows)
     else await printTable(columns, rows)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error // `| head` has enough
   } finally {
     archive.close()
   }
