@@ -1,5 +1,6 @@
-import { accessSync, constants, mkdirSync } from 'node:fs'
+import { accessSync, constants } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { makeFolder } from '@headwater/processor'
 
 /** Where everything lies under one data folder; absolute paths. */
 export interface DataFolder {
@@ -47,7 +48,7 @@ export class DataFolderError extends Error {
 export function makeFolders(folder: DataFolder): void {
   try {
     for (const dir of [join(folder.root, 'log'), folder.state, folder.segments, folder.archive, folder.deadLetters]) {
-      mkdirSync(dir, { recursive: true })
+      makeFolder(dir)
       accessSync(dir, constants.W_OK | constants.X_OK)
     }
   } catch (error) {

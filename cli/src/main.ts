@@ -353,6 +353,6 @@ async function run(): Promise<void> {
             '--set gateway.port=9000 or --set metrics.port=9465; 0 takes any free one.',
         )
     } else console.error(error)
-    process.exitCode = 1
+    process.exitCode = error instanceof CommanderError ? error.exitCode : 1
   }
 }

@@ -7,7 +7,7 @@ import { type Diagnosis, diagnose } from '../src/commands/doctor.ts'
 import type { Embedded } from '../src/embedded.ts'
 import { sendEvents, type TestFolder, testFolder, until } from './running-server.ts'
 
-const EVENTS = 40
+const EVENTS = 60
 
 /** The folder after a good run, which every test of a fault copies. */
 let good: TestFolder
@@ -23,16 +23,18 @@ const archived = (folder: string, table: string) =>
 beforeAll(async () => {
   good = testFolder()
   running = await good.start()
-  for (const part of ['a', 'b']) {
-    const before = part === 'a' ? 0 : archived(good.dir, 'scenario_log').length
-    await sendEvents(running, part, EVENTS / 2)
-    await until(() => {
-      try {
-        return archived(good.dir, 'scenario_log').length > before
-      } catch {
-        return false
-      }
-    })
+  const tables = ['event_log', 'scenario_log']
+  const files = (table: string): number => {
+    try {
+      return archived(good.dir, table).length
+    } catch {
+      return 0
+    }
+  }
+  for (const part of ['a', 'b', 'c']) {
+    const before = tables.map(files)
+    await sendEvents(running, part, EVENTS / 3)
+    await until(() => tables.every((table, i) => files(table) > (before[i] as number)))
   }
   // The committed position of the log follows a moment after what it stands for.
   do whileRunning = await diagnose(() => good.load(), true)
@@ -164,6 +166,31 @@ describe('a fault is found, with its place and what to do:', () => {
     expect(found).toEqual([
       `archive: Scenario 5 (judging version 1): ${EVENTS - 3} counted, ${EVENTS / 2} successes; archived ${EVENTS}, ${EVENTS / 2} successes.`,
     ])
+  })
+
+  it('a state without segments, which the next start would refuse', async () => {
+    const lost = expect.stringMatching(
+      new RegExp(`^state: STATE_DAMAGED: .*Found: event_log with ${EVENTS} records, and nothing in state/segments`),
+    )
+    expect(await after(dir => rmSync(join(dir, 'state', 'segments'), { recursive: true }))).toEqual([lost])
+    expect(await after(dir => rmSync(join(dir, 'state'), { recursive: true }))).toContainEqual(lost)
+  })
+
+  it('an archive file that is missing between two others: to be looked at', async () => {
+    const dir = `${good.dir}-gap`
+    cpSync(good.dir, dir, { recursive: true })
+    try {
+      rmSync(archived(dir, 'event_log')[1] as string)
+      const found = await diagnose(() => good.load({ HEADWATER_DATA_DIR: dir }), true)
+      expect(of(found, 'archive')).toContainEqual(
+        expect.objectContaining({
+          verdict: 'warn',
+          message: expect.stringMatching(/event_log.*: the records \d+ to \d+ before it are in no file\.$/),
+        }),
+      )
+    } finally {
+      rmSync(dir, { recursive: true, force: true })
+    }
   })
 
   it('an archive file without its end, with wrong bytes inside, or under a wrong name', async () => {

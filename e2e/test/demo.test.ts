@@ -38,6 +38,14 @@ describe('headwater demo', { timeout: 90_000 }, () => {
     expect(await judged(400)).toEqual({ judged: first.judged, duplicate: 200 + (first.duplicate ?? 0) })
   })
 
+  it('says that no gateway answers, once, and ends with status 1', async () => {
+    const away = demo('--rate', '50', '--duration', '1s', '--url', 'http://127.0.0.1:1')
+    await expect(away).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^! The last failure was: connect ECONNREFUSED 127\.0\.0\.1:1\. .*\n$/),
+    })
+  })
+
   it('writes the same log for the same seed, and never over a file that is there', async () => {
     const [a, b] = [join(dir, 'a.log'), join(dir, 'b.log')]
     const how = ['--lines', '500', '--seed', '9', '--start', '2026-03-06T00:00:00Z', '--span', '6h', '--out']

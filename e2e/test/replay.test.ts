@@ -1,10 +1,12 @@
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { filterResults, sumOf } from '../src/filter-results.ts'
-import { runHeadwater, type Settings, startHeadwater } from '../src/headwater-process.ts'
+import { runHeadwater, type Settings, spawnHeadwater, startHeadwater } from '../src/headwater-process.ts'
 import type { CounterRow } from '../src/round-result.ts'
 import { scenario } from '../src/scenarios.ts'
 import { until } from '../src/until.ts'
@@ -131,6 +133,19 @@ describe('headwater replay', { timeout: 90_000 }, () => {
     await expect(runHeadwater(data, settings, ['replay', '--to', to])).rejects.toMatchObject({
       stderr: expect.stringContaining('must be empty'),
     })
+  })
+
+  it('that is stopped keeps nothing, and says so by status 130', async () => {
+    const long = join(dir, 'long.log')
+    const text = await readFile(join(data, 'log', 'access.log'), 'latin1')
+    await writeFile(long, text.repeat(30), 'latin1')
+    const to = join(dir, 'stopped')
+    const child = spawnHeadwater(data, settings, ['replay', long, '--to', to])
+    const ended = once(child, 'exit')
+    await until('the new archive to be begun', async () => existsSync(join(to, '_unfinished')) || undefined)
+    child.kill('SIGINT')
+    expect(await ended).toEqual([130, null])
+    expect(await readdir(to)).toEqual([])
   })
 
   it('leaves live counters, positions and archive as they are, and makes no data folder', async () => {

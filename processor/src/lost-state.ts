@@ -17,7 +17,7 @@ export async function refuseLostState(files: FileStore): Promise<void> {
       'STATE_DAMAGED',
       'An archive goes with the state folder it was written from, and new events would be taken for archived ones. ' +
         'Put state/ back from a backup, or move archive/ elsewhere and begin a new one. ' +
-        `Found: ${table} with ${archived.position} records, and no state.`,
+        `Found: ${table} with ${archived.position} records, and nothing in state/segments.`,
     )
   }
 }

@@ -32,6 +32,8 @@ export interface VerifiedTable {
   /** By partition that has files: behind its last archived record. */
   ends: ReadonlyMap<PartitionId, Position>
   faults: ArchiveFault[]
+  /** Records between two files of a partition that neither holds, as after a file was deleted. */
+  gaps: { before: string; from: Position; to: Position }[]
   /** Files below the table's folder that no sink of this version writes. Queries read them. */
   strangers: string[]
 }
@@ -111,10 +113,13 @@ async function verifyTable(
     (a, b) => a.owner.partition - b.owner.partition || a.owner.generation - b.owner.generation || a.start - b.start,
   )
   const ends = new Map<PartitionId, Position>()
+  const gaps: VerifiedTable['gaps'] = []
   for (const [i, { path, owner, start, end }] of good.entries()) {
     ends.set(owner.partition, Math.max(end, ends.get(owner.partition) ?? 0))
     const before = good[i - 1]
-    if (before !== undefined && isSameOwner(before.owner, owner) && start < before.end)
+    if (before === undefined || !isSameOwner(before.owner, owner)) continue
+    if (start > before.end) gaps.push({ before: path, from: before.end, to: start })
+    if (start < before.end)
       faults.push({ path, message: `It begins at ${start}, inside ${before.path}, which ends at ${before.end}.` })
   }
 
@@ -157,7 +162,7 @@ async function verifyTable(
     )
   }
   const bytes = good.reduce((sum, file) => sum + file.bytes, 0)
-  return { table, files: good.length, rows, bytes, ends, faults, strangers }
+  return { table, files: good.length, rows, bytes, ends, faults, gaps, strangers }
 }
 
 function isSameOwner(a: ArchiveOwner, b: ArchiveOwner): boolean {

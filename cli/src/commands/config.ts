@@ -31,7 +31,7 @@ export function printConfig(loaded: LoadedConfig, options: { json?: boolean; ori
           },
         })
     }
-  process.stdout.write(document.toString())
+  console.log(document.toString().trimEnd())
 }
 
 /** What may be shown to anybody: passwords are replaced. */

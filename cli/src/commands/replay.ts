@@ -68,11 +68,12 @@ async function judge(
   const { scenarios, knownIds } = await chosenScenarios(live, options)
   if (files.length === 0) await copyArchive(config, folder)
   const source = sourceOf(files, options, config, folder)
-  const archive = options.to === undefined ? undefined : await newArchive(options.to, files.length > 0, config)
 
+  // Before the new archive is made, so that it is taken away again whenever Ctrl-C comes.
   const stop = new AbortController()
   const abort = (): void => stop.abort(new CommanderError(130, 'replay', 'Stopped: nothing was kept.'))
   process.once('SIGINT', abort).once('SIGTERM', abort)
+  const archive = options.to === undefined ? undefined : await newArchive(options.to, files.length > 0, config)
   const progress = progressLine(process.stderr, 'events')
   const started = performance.now()
   let result: ReplayResult
@@ -102,7 +103,8 @@ async function judge(
   if (options.json === true) console.log(JSON.stringify(result.scenarios.map(jsonRow), null, 2))
   else console.log(tableOf(result.scenarios))
   const say = options.json === true ? console.error : console.log
-  for (const sentence of sentences(result, seconds, files.length, folder)) say(sentence)
+  const ranged = [options.from, options.until, options.site].some(limit => limit !== undefined)
+  for (const sentence of sentences(result, seconds, files.length, ranged, folder)) say(sentence)
   if (options.to !== undefined)
     say(`Archived in ${options.to}: npx headwater query --data-dir ${options.to} "SELECT count(*) FROM scenario_log"`)
 }
@@ -267,7 +269,13 @@ const MEANING: Readonly<Record<string, string>> = {
   bot: 'of bots',
 }
 
-function sentences(result: ReplayResult, seconds: number, files: number, folder: DataFolder): string[] {
+function sentences(
+  result: ReplayResult,
+  seconds: number,
+  files: number,
+  ranged: boolean,
+  folder: DataFolder,
+): string[] {
   const { events, results } = result
   const from = files === 0 ? folder.archive : `${files} log file${files === 1 ? '' : 's'}`
   const parts = [...results].map(([name, n]) => `${n} ${MEANING[name] ?? name}`)
@@ -277,7 +285,10 @@ function sentences(result: ReplayResult, seconds: number, files: number, folder:
       `${parts.length === 0 ? '' : `: ${parts.join(', ')}`}.`,
   ]
   if (events === 0 && files === 0)
-    said.push('The archive has no events (yet): a running server closes its files after a while, see archive.roll*.')
+    said.push(
+      `The archive has no events${ranged ? ' of this range or site' : ''} (yet): a running server closes its files after a ` +
+        'while, see archive.roll*.',
+    )
   return said
 }
 

@@ -52,7 +52,7 @@ export async function checkArchive(
   }).finally(() => progress.end())
 
   const found: Finding[] = []
-  for (const { table, files, rows, bytes, faults, strangers } of tables) {
+  for (const { table, files, rows, bytes, faults, gaps, strangers } of tables) {
     for (const { path, message } of faults.slice(0, MAX_SHOWN))
       found.push(
         fail(
@@ -62,6 +62,13 @@ export async function checkArchive(
       )
     if (faults.length > MAX_SHOWN)
       found.push(fail(`${table}: ${faults.length - MAX_SHOWN} more faults of this kind.`, 'Mend those above first.'))
+    for (const { before, from, to } of gaps.slice(0, MAX_SHOWN))
+      found.push(
+        warn(
+          `${join(root, before)}: the records ${from} to ${to - 1} before it are in no file.`,
+          'In order when archive.keepDays deleted them after a clock went back, or Kafka before they were archived. Else bring the missing file back from a backup, or accept the archive as it is.',
+        ),
+      )
     if (strangers.length > 0)
       found.push(
         warn(

@@ -1,6 +1,13 @@
-import { readdirSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { inspectSegments, type LogName, readStateFile, stateFileStatsStore } from '@headwater/processor'
+import {
+  inspectSegments,
+  type LogName,
+  localFileStore,
+  readStateFile,
+  refuseLostState,
+  stateFileStatsStore,
+} from '@headwater/processor'
 import { bytesText, type Check, type Finding, fail, ok, type Patient, warn } from './check.ts'
 import { askHealth } from './port-checks.ts'
 
@@ -33,6 +40,9 @@ export const stateCheck: Check = {
     await note(() => stateFileStatsStore({ file: join(folder.state, 'stats.json') }).load(0))
     if (found.length > 0) return found
     const segments = await inspectSegments(folder.segments)
+    if (segments.to === undefined && existsSync(folder.archive))
+      await note(() => refuseLostState(localFileStore(folder.archive)))
+    if (found.length > 0) return found
     const torn = segments.tornBytes > 0 ? `, ${segments.tornBytes} torn bytes that the next start cuts off` : ''
     return [ok(`Positions, counters and ${segments.files} segments (${bytesText(segments.bytes)}${torn}) can be read.`)]
   },

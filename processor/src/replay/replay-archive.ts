@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 import { Registry } from 'prom-client'
 import { ProcessorError } from '../errors.ts'
 import { eventBytes, outcomeBytes } from '../logs/record-bytes.ts'
+import { makeFolder } from '../make-folder.ts'
 import { createProcessorMetrics } from '../metrics.ts'
 import type { ArchiveCodec } from '../parquet/compression.ts'
 import type { LogEntry, LogName } from '../ports.ts'
@@ -128,7 +129,7 @@ async function makeEmpty(folder: string): Promise<void> {
     )
   let names: string[]
   try {
-    await mkdir(folder, { recursive: true })
+    makeFolder(folder)
     names = await readdir(folder)
   } catch (cause) {
     throw unusable((cause as Error).message, cause)
