@@ -1,10 +1,14 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { execFile, execFileSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { openArchive } from '@headwater/processor'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { diagnose } from '../src/commands/doctor.ts'
 import { sendEvents, type TestFolder, testFolder, until } from './running-server.ts'
+
+/** Holds the script after its first `cp`, the archive's, until there is a file `$BACKUP.go`. */
+const WAITING_CP = 'cp() { command cp "$@"; : > "$BACKUP.copied"; until [ -e "$BACKUP.go" ]; do sleep 0.05; done; }\n'
 
 const page = readFileSync(new URL('../../docs/guide/production.md', import.meta.url), 'utf8')
 
@@ -27,6 +31,12 @@ async function eventIds(dir: string): Promise<string[]> {
   }
 }
 
+/** Up to where the archive has said that it is done. */
+function committedPosition(dir: string): number {
+  const path = join(dir, 'state', 'positions', 'archive-event-log.json')
+  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')).positions['0'] : 0
+}
+
 let folder: TestFolder
 beforeAll(() => {
   folder = testFolder()
@@ -46,8 +56,15 @@ it('a running folder, copied and brought back as the page says, has every event 
     while (copying) await sendEvents(running, `during-${during++}`, 5)
   })()
   await until(() => during > 3)
-  execFileSync('sh', ['-euc', commandsOf('Backup')], { env: { ...process.env, DATA: folder.dir, BACKUP: backup } })
-  await until(() => during > 12)
+  const copied = promisify(execFile)('sh', ['-euc', WAITING_CP + commandsOf('Backup')], {
+    env: { ...process.env, DATA: folder.dir, BACKUP: backup },
+  })
+  await until(() => existsSync(`${backup}.copied`))
+  // Between archive and state the server archives on, and notes that it has.
+  const committed = committedPosition(folder.dir)
+  await until(() => committedPosition(folder.dir) > committed)
+  writeFileSync(`${backup}.go`, '')
+  await copied
   copying = false
   await sending
   await running.stop()

@@ -21,6 +21,8 @@ const DASH = 0x2d
 const OPEN_BRACKET = 0x5b
 const CLOSE_BRACKET = 0x5d
 const BACKSLASH = 0x5c
+/** Apache's `%u` of somebody who signed in without a name (mod_log_config.c, log_remote_user), up to the time. */
+const EMPTY_USER = '"" ['
 
 /**
  * A line of an NGINX or Apache log in the format `common`, `combined` or `vhost_combined`, whatever stands behind it:
@@ -33,7 +35,8 @@ const BACKSLASH = 0x5c
  * whitespace characters, which are written in their C-style notation". `undefined` for any other line; linear time.
  */
 export function parseWebLogLine(line: ByteString): WebLogLine | undefined {
-  const open = quoteEnd(line, 0)
+  let open = quoteEnd(line, 0)
+  if (line.startsWith(EMPTY_USER, open)) open = quoteEnd(line, open + EMPTY_USER.length)
   const time = open - TIME_LOCAL_LENGTH - 2
   if (time < 1 || line.charCodeAt(open - 1) !== SPACE || line.charCodeAt(open - 2) !== CLOSE_BRACKET) return undefined
   if (line.charCodeAt(time - 1) !== OPEN_BRACKET) return undefined
@@ -74,7 +77,7 @@ export function parseWebLogLine(line: ByteString): WebLogLine | undefined {
   return {
     virtualHost,
     remoteAddr: head.slice(0, addrEnd),
-    remoteUser: user === '-' || user === '' ? undefined : unescaped(user),
+    remoteUser: user === '-' || user === '' || user === '""' ? undefined : unescaped(user),
     time: unixMs,
     request: unescaped(line.slice(open + 1, close)),
     status,

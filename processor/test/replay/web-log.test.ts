@@ -79,6 +79,16 @@ describe('A line of a web server’s log', () => {
     })
   })
 
+  it('may be of somebody who signed in to Apache without a name', () => {
+    const found = parseWebLogLine(line('GET /x HTTP/1.1', { head: 'www.shop.example:80 203.0.113.9 - ""' }))
+    expect(found).toMatchObject({
+      virtualHost: 'www.shop.example:80',
+      remoteAddr: '203.0.113.9',
+      request: 'GET /x HTTP/1.1',
+    })
+    expect(found?.remoteUser).toBeUndefined()
+  })
+
   it('may be of the common format, without referrer and agent, and in absolute form', () => {
     const common = '203.0.113.9 - - [06/Mar/2026:10:00:00 +0000] "GET http://other.example/x HTTP/1.1" 200 -'
     const found = pageViewOf(common, 0, SITE)
