@@ -14,13 +14,13 @@ import { createVisitor } from './visitor.ts'
 
 export interface PageviewOptions {
   /** Default: the document's title at this moment. */
-  title?: string
+  title?: string | undefined
   /** Default: the address. Stays in force for events until the next page view. */
-  url?: string
+  url?: string | undefined
   /** Default: the previous page of this application, else `document.referrer`. */
-  referrer?: string
+  referrer?: string | undefined
   /** Sends it to one scenario; else the site's scenarios judge it. */
-  scenarioId?: number | string
+  scenarioId?: number | string | undefined
 }
 
 /** No method ever throws, blocks or rejects: it lives in other people's pages. */

@@ -16,7 +16,7 @@ export type Preview = (rule: Rule, result: 'waiting' | 'fired' | 'not met' | 'li
 
 export interface RuleOptions {
   /** Is told about every rule once it is known, and whenever it is set off. */
-  preview?: Preview
+  preview?: Preview | undefined
   /** How far down the page is, in per cent. */
   depth?: () => number
   /** Calls with each element of a selector when it comes into view. */
