@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { checkConfig } from '../src/commands/config.ts'
 import { ConfigError } from '../src/load-config.ts'
 import { type TestFolder, testFolder } from './running-server.ts'
 
@@ -13,6 +14,13 @@ it('a certificate without its key is a fault of the configuration', () => {
   expect(() => folder.load({ HEADWATER_GATEWAY_TLS_CERT: 'cert.pem' })).toThrow(
     /gateway\.tls must have both cert and key, or neither\. Found: \{"cert":"cert\.pem"\}/,
   )
+})
+
+it('config check finds what only the gateway would refuse at its start', () => {
+  expect(() => checkConfig(folder.load({ HEADWATER_GATEWAY_TRUSTED_PROXIES: '["10.0.0.0/33"]' }))).toThrow(
+    /trustedProxies must hold addresses or CIDR ranges\. Found: 10\.0\.0\.0\/33/,
+  )
+  expect(() => checkConfig(folder.load({ HEADWATER_IDENTITY_SERVER_COOKIE: 'on' }))).toThrow(/list the hosts of a site/)
 })
 
 it('limits, sites and their hosts reach the gateway', async () => {

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import { Registry } from 'prom-client'
 import type { Answer } from './answer.ts'
 import { type CertificateWatch, readCertificate, watchCertificate } from './certificate.ts'
-import { trustedProxies } from './client-address.ts'
+import { type TrustedProxies, trustedProxies } from './client-address.ts'
 import { countAnswer, newCounts } from './counts.ts'
 import type { Front, FrontOptions, FrontRefusals } from './front.ts'
 import { GatewayError } from './gateway-error.ts'
@@ -55,6 +55,18 @@ type Lines = Pick<LineWriter<unknown>, 'idle' | 'onWritten'>
 /** How often an idle gateway looks whether its log is due for rotation. */
 const MAINTAIN_EVERY_MS = 10_000
 
+/** What the options say of proxies and sites. Throws OPTIONS_INVALID; touches nothing, so `headwater config check` asks it, too. */
+export function checkedRules(options: GatewayOptions): { trusted: TrustedProxies; sites: SiteRules } {
+  const trusted = trustedProxies(options.trustedProxies)
+  const sites = new SiteRules(options.sites, options.ingestSiteId)
+  if (options.identity.serverCookie && !sites.checkHosts)
+    throw new GatewayError(
+      'OPTIONS_INVALID',
+      'identity.serverCookie needs to know the pages that may have the cookie: list the hosts of a site. Found: no hosts.',
+    )
+  return { trusted, sites }
+}
+
 /**
  * Starts a gateway: beacons in, log lines out. This function is the table of contents:
  *
@@ -67,13 +79,7 @@ export async function startGateway(settings: GatewaySettings, dependencies: Gate
   const { log } = dependencies
   const registry = dependencies.registry ?? new Registry()
   const counts = newCounts()
-  const trusted = trustedProxies(options.trustedProxies)
-  const sites = new SiteRules(options.sites, options.ingestSiteId)
-  if (options.identity.serverCookie && !sites.checkHosts)
-    throw new GatewayError(
-      'OPTIONS_INVALID',
-      'identity.serverCookie needs to know the pages that may have the cookie: list the hosts of a site. Found: no hosts.',
-    )
+  const { trusted, sites } = checkedRules(options)
   const visitorCookie = options.identity.serverCookie ? new VisitorCookie(sites) : undefined
   const certificate = options.tls && readCertificate(options.tls)
   const sdkFiles = readSdkFiles(options.sdkDir)

@@ -8,7 +8,7 @@ export {
 export type { Answer } from './answer.ts'
 export { type Certificate, readCertificate } from './certificate.ts'
 export { anonymisedAddress, clientAddress, type TrustedProxies, trustedProxies } from './client-address.ts'
-export { type Gateway, type GatewayDependencies, startGateway } from './gateway.ts'
+export { checkedRules, type Gateway, type GatewayDependencies, startGateway } from './gateway.ts'
 export { GatewayError, type GatewayErrorCode } from './gateway-error.ts'
 export {
   type Health,

@@ -1,9 +1,12 @@
+import { checkedRules, gatewayOptions as completeOptions } from '@headwater/gateway'
 import { isMap, isScalar, parseDocument, stringify, visit } from 'yaml'
 import { type Config, settings } from '../config.ts'
+import { gatewayOptions } from '../gateway-options.ts'
 import type { LoadedConfig } from '../load-config.ts'
 
-/** `headwater config check`: a faulty configuration never gets here (loading it throws with all faults). */
+/** `headwater config check`: loading has thrown with all faults that it sees; what only the gateway can judge comes here. */
 export function checkConfig({ config, origins }: LoadedConfig): void {
+  checkedRules(completeOptions(gatewayOptions(config, '')))
   console.log(
     `The configuration is good: ${origins.size} settings given, ${settings().length - origins.size} by default.`,
   )

@@ -57,7 +57,7 @@ export function fileMemberStore(options: FileMemberStoreOptions): FileMemberStor
       fault = error
       log.warn(
         { file, err: error, kept: members?.byId.size },
-        'The member file has a fault: the last good one stays in force',
+        `The member file has a fault: ${members === undefined ? 'nothing is judged until it has none' : 'the last good one stays in force'}`,
       )
     }
     known = before?.key ?? 'none'
