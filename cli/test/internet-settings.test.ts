@@ -17,7 +17,7 @@ it('a certificate without its key is a fault of the configuration', () => {
 })
 
 it('config check finds what only the gateway would refuse at its start', () => {
-  expect(() => checkConfig(folder.load({ HEADWATER_GATEWAY_TRUSTED_PROXIES: '["10.0.0.0/33"]' }))).toThrow(
+  expect(() => checkConfig(folder.load({ HEADWATER_GATEWAY_TRUSTED_PROXIES: '10.0.0.0/33' }))).toThrow(
     /trustedProxies must hold addresses or CIDR ranges\. Found: 10\.0\.0\.0\/33/,
   )
   expect(() => checkConfig(folder.load({ HEADWATER_IDENTITY_SERVER_COOKIE: 'on' }))).toThrow(/list the hosts of a site/)
