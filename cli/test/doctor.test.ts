@@ -168,6 +168,31 @@ describe('a fault is found, with its place and what to do:', () => {
     ])
   })
 
+  it('counters above what there was to count, and successes that no missing row can hold', async () => {
+    const changed = (series: (one: number[]) => void) => (dir: string) => {
+      const path = join(dir, 'state', 'stats.json')
+      const stats = JSON.parse(readFileSync(path, 'utf8'))
+      series(stats.partitions['0'].counters.series[0])
+      writeFileSync(path, JSON.stringify(stats))
+    }
+    expect(
+      await after(
+        changed(one => {
+          one[2] = (one[2] as number) + 3
+        }),
+      ),
+    ).toEqual([`archive: Partition 0: ${EVENTS + 3} outcomes counted out of ${EVENTS} records.`])
+    expect(
+      await after(
+        changed(one => {
+          one[3] = (one[3] as number) + 3
+        }),
+      ),
+    ).toEqual([
+      `archive: Scenario 5 (judging version 1): ${EVENTS} counted, ${EVENTS / 2 + 3} successes; archived ${EVENTS}, ${EVENTS / 2} successes.`,
+    ])
+  })
+
   it('a state without segments, which the next start would refuse', async () => {
     const lost = expect.stringMatching(
       new RegExp(`^state: STATE_DAMAGED: .*Found: event_log with ${EVENTS} records, and nothing in state/segments`),
@@ -191,6 +216,43 @@ describe('a fault is found, with its place and what to do:', () => {
     } finally {
       rmSync(dir, { recursive: true, force: true })
     }
+  })
+
+  it('the last archive file of a table that is missing, or the whole archive: to be looked at', async () => {
+    const dir = `${good.dir}-tail`
+    const missing = async () => {
+      const found = await diagnose(() => good.load({ HEADWATER_DATA_DIR: dir }), true)
+      return of(found, 'archive').flatMap(({ verdict, message }) => (verdict === 'warn' ? [message] : []))
+    }
+    cpSync(good.dir, dir, { recursive: true })
+    try {
+      rmSync(archived(dir, 'event_log').at(-1) as string)
+      expect(await missing()).toEqual([
+        expect.stringMatching(
+          new RegExp(`^event_log: the records \\d+ to ${EVENTS - 1} were archived, and are in no file`),
+        ),
+      ])
+      rmSync(join(dir, 'archive'), { recursive: true })
+      expect(await missing()).toEqual(
+        ['event_log', 'scenario_log'].map(
+          table => `${table}: the records 0 to ${EVENTS - 1} were archived, and are in no file.`,
+        ),
+      )
+    } finally {
+      rmSync(dir, { recursive: true, force: true })
+    }
+  })
+
+  it('versions of scenarios that cannot be read, under the name of their file', async () => {
+    const found = await after(dir => writeFileSync(join(dir, 'state', 'scenario-versions.json'), '{}'))
+    expect(found).toContainEqual(
+      expect.stringMatching(/^scenarios: FORMAT_UNKNOWN: DATA\/state\/scenario-versions\.json must have format 1/),
+    )
+  })
+
+  it('a file where a folder must be', async () => {
+    const found = await diagnose(() => good.load({ HEADWATER_DATA_DIR: good.members }), false)
+    expect(of(found, 'data folder')[0]?.remedy).toMatch(/^Move the file away/)
   })
 
   it('an archive file without its end, with wrong bytes inside, or under a wrong name', async () => {

@@ -228,14 +228,19 @@ export interface CountersComparison {
   counted: number
   /** Most outcomes that may be counted and not yet archived. */
   maxUnarchived: number
-  /** Scenarios whose counters are below their rows: `5 (judging version 1): 10 counted, 12 archived`. */
-  tooFew: string[]
+  /**
+   * Counters that neither deleted nor late rows explain: fewer than the rows, successes that the missing rows cannot hold,
+   * more than the log had records. Sentences without their full stop.
+   */
+  impossible: string[]
 }
 
 /** What is stored of a partition: the counters, and how far the log was read into them. */
 export interface StoredCounters {
   partition: PartitionId
   position: Position
+  /** Of the life of the log that the position is in. */
+  generation: number
   counters: Counters
 }
 
@@ -269,15 +274,24 @@ export async function compareCounters(
       success_count: sum.success_count + success_count,
     })
   }
-  const tooFew: string[] = []
-  for (const [key, { rows, successes }] of rowsOf) {
-    const { total_count = 0, success_count = 0 } = byKey.get(key) ?? {}
-    if (total_count >= rows && success_count >= successes) continue
+  const impossible: string[] = []
+  for (const key of new Set([...byKey.keys(), ...rowsOf.keys()])) {
+    const { rows, successes } = rowsOf.get(key) ?? { rows: 0, successes: 0 }
+    const { total_count, success_count } = byKey.get(key) ?? { total_count: 0, success_count: 0 }
+    const missing = total_count - rows
+    const missingSuccesses = success_count - successes
+    if (missingSuccesses >= 0 && missingSuccesses <= missing) continue
     const [id, version] = key.split(' ')
-    tooFew.push(
-      `${id} (judging version ${version}): ${total_count} counted, ${success_count} successes; ` +
+    impossible.push(
+      `Scenario ${id} (judging version ${version}): ${total_count} counted, ${success_count} successes; ` +
         `archived ${rows}, ${successes} successes`,
     )
+  }
+  for (const { partition, position, generation, counters } of stored) {
+    const counted = counters.read().reduce((sum, { total_count }) => sum + total_count, 0)
+    // In a later life of the log positions begin at 0 again, and counters do not.
+    if (generation === 0 && counted > position)
+      impossible.push(`Partition ${partition}: ${counted} outcomes counted out of ${position} records`)
   }
   return {
     rows: [...rowsOf.values()].reduce((sum, { rows }) => sum + rows, 0),
@@ -286,6 +300,6 @@ export async function compareCounters(
       (records, { partition, position }) => records + Math.max(0, position - (archived.ends.get(partition) ?? 0)),
       0,
     ),
-    tooFew,
+    impossible,
   }
 }

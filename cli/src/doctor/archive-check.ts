@@ -1,9 +1,11 @@
 import { join } from 'node:path'
+import type { ArchiveTable } from '@headwater/core'
 import {
   compareCounters,
   isRetryable,
   localFileStore,
   type PartitionId,
+  type Position,
   type StatsStore,
   type StoredCounters,
   stateFileStatsStore,
@@ -12,6 +14,7 @@ import {
 import { archiveCopyOf } from '../copy-archive.ts'
 import { progressLine } from '../progress-line.ts'
 import { bytesText, type Check, type Finding, fail, ok, type Patient, warn } from './check.ts'
+import { committedPosition } from './committed-position.ts'
 
 /** A fault a file, but no screens full of them. */
 const MAX_SHOWN = 20
@@ -23,6 +26,10 @@ export const archiveCheck: Check = {
       store: stateFileStatsStore({ file: join(patient.folder.state, 'stats.json') }),
       partitions: [0],
       root: patient.folder.archive,
+      committed: async () => ({
+        event_log: await committedPosition(patient.folder, 'archive-event-log').catch(() => undefined),
+        scenario_log: await committedPosition(patient.folder, 'archive-scenario-log').catch(() => undefined),
+      }),
     }),
 }
 
@@ -32,16 +39,19 @@ export interface ArchiveUnderCheck {
   partitions: readonly PartitionId[]
   /** Where the archive stands, for messages. */
   root: string
+  /** Up to where each table was archived, as its writer noted elsewhere; for an archive of one partition. */
+  committed?(): Promise<Readonly<Record<ArchiveTable, Position | undefined>>>
 }
 
 /** Reads the whole archive and compares the counters with its rows, if the patient wants that. */
 export async function checkArchive(
   { config, folder, readArchive }: Patient,
-  { store, partitions, root }: ArchiveUnderCheck,
+  { store, partitions, root, committed }: ArchiveUnderCheck,
 ): Promise<Finding[]> {
   if (!readArchive) return [ok('Not read; --archive reads every file and compares the counters with its rows.')]
   // Before the archive is listed: what is counted from now on is no concern of ours.
   const stored = await storedCounters(store, partitions)
+  const archivedTo = await committed?.()
   const copy = await archiveCopyOf(config, folder)
   await copy.update()
   const progress = progressLine(process.stderr, 'rows')
@@ -52,7 +62,7 @@ export async function checkArchive(
   }).finally(() => progress.end())
 
   const found: Finding[] = []
-  for (const { table, files, rows, bytes, faults, gaps, strangers } of tables) {
+  for (const { table, files, rows, bytes, ends, faults, gaps, strangers } of tables) {
     for (const { path, message } of faults.slice(0, MAX_SHOWN))
       found.push(
         fail(
@@ -67,6 +77,15 @@ export async function checkArchive(
         warn(
           `${join(root, before)}: the records ${from} to ${to - 1} before it are in no file.`,
           'In order when archive.keepDays deleted them after a clock went back, or Kafka before they were archived. Else bring the missing file back from a backup, or accept the archive as it is.',
+        ),
+      )
+    const end = ends.get(0) ?? 0
+    const noted = archivedTo?.[table] ?? 0
+    if (noted > end && faults.length === 0)
+      found.push(
+        warn(
+          `${table}: the records ${end} to ${noted - 1} were archived, and are in no file.`,
+          'In order when archive.keepDays deleted them. Else bring the missing files back from a backup, or accept the archive as it is.',
         ),
       )
     if (strangers.length > 0)
@@ -90,10 +109,10 @@ export async function checkArchive(
     ]
   }
   if (stored.length === 0) return found
-  const { rows, counted, maxUnarchived, tooFew } = await compareCounters(copy.dir, outcomes, stored)
-  for (const what of tooFew.slice(0, MAX_SHOWN))
-    found.push(fail(`Scenario ${what}.`, 'Stop, and run headwater stats rebuild: it counts the archive again.'))
-  if (tooFew.length > 0) return found
+  const { rows, counted, maxUnarchived, impossible } = await compareCounters(copy.dir, outcomes, stored)
+  for (const what of impossible.slice(0, MAX_SHOWN))
+    found.push(fail(`${what}.`, 'Stop, and run headwater stats rebuild: it counts the archive again.'))
+  if (impossible.length > 0) return found
   const text = `${counted} outcomes counted, ${rows} of them archived`
   if (counted - rows > maxUnarchived && config.archive.keepDays !== undefined)
     found.push(ok(`${text}; older rows are deleted after archive.keepDays = ${config.archive.keepDays} days.`))
@@ -119,7 +138,9 @@ async function storedCounters(
       if (isRetryable(error)) throw error
       return undefined
     })
-    if (stored !== undefined) found.push({ partition, position: stored.at.position, counters: stored.counters })
+    if (stored === undefined) continue
+    const { position, order } = stored.at
+    found.push({ partition, position, generation: order?.generation ?? 0, counters: stored.counters })
   }
   return found
 }

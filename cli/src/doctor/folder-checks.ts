@@ -15,7 +15,7 @@ function existing(path: string): string {
 }
 
 /** Access bits do not tell of read-only mounts, quotas and full disks: only writing does. */
-function writeFault(folder: string): string | undefined {
+function writeFault(folder: string): NodeJS.ErrnoException | undefined {
   const probe = join(folder, `.doctor-${process.pid}`)
   try {
     const file = openSync(probe, 'wx')
@@ -27,8 +27,18 @@ function writeFault(folder: string): string | undefined {
     }
     return undefined
   } catch (error) {
-    return (error as Error).message
+    return error as NodeJS.ErrnoException
   }
+}
+
+const GIVE = 'Give the folder to the user that runs Headwater (chown -R), or choose another one with --data-dir.'
+/** Where another owner would not help, by the code of the error. */
+const WRITE_REMEDY: Readonly<Record<string, string>> = {
+  ENOSPC: 'Free space or inodes (df -h, df -i), or move the data folder to a larger disk.',
+  EDQUOT: 'Raise the quota of the user that runs Headwater, or move the data folder to another disk.',
+  EROFS:
+    'Mount the disk for writing (mount -o remount,rw; dmesg says why it is not), or choose another folder with --data-dir.',
+  ENOTDIR: 'Move the file away that stands where a folder must be, or choose another folder with --data-dir.',
 }
 
 export const writeCheck: Check = {
@@ -48,8 +58,8 @@ export const writeCheck: Check = {
       if (fault !== undefined)
         faults.push(
           fail(
-            `This user must be able to make files in ${path}. Found: ${fault}.`,
-            'Give the folder to the user that runs Headwater (chown -R), or choose another one with --data-dir.',
+            `This user must be able to make files in ${path}. Found: ${fault.message}.`,
+            WRITE_REMEDY[fault.code ?? ''] ?? GIVE,
           ),
         )
     }

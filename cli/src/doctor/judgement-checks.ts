@@ -19,7 +19,11 @@ export const scenarioCheck: Check = {
       const stateFile = join(aside, 'scenario-versions.json')
       if (existsSync(state)) copyFileSync(state, stateFile)
       const store = jsonScenarioStore({ file, stateFile, log: silent })
-      const scenarios = await store.list()
+      const scenarios = await store.list().catch((error: Error) => {
+        // The copy is gone when somebody reads of it.
+        error.message = error.message.replaceAll(stateFile, state)
+        throw error
+      })
       const found: Finding[] = store.faults().map(({ where, message }) =>
         fail(
           // A place that is only a scenario or a line belongs to the file.

@@ -9,6 +9,7 @@ import {
   stateFileStatsStore,
 } from '@headwater/processor'
 import { bytesText, type Check, type Finding, fail, ok, type Patient, warn } from './check.ts'
+import { committedPosition } from './committed-position.ts'
 import { askHealth } from './port-checks.ts'
 
 /** Readers of the logs between the stages, as they commit. */
@@ -36,7 +37,7 @@ export const stateCheck: Check = {
     }
     for (const name of ['log-files.json', 'scenario-versions.json'])
       await note(() => readStateFile(join(folder.state, name), { parse: fields => fields, remedy: '' }))
-    for (const { group } of GROUPS) await note(() => positionOf(join(folder.state, 'positions', `${group}.json`)))
+    for (const { group } of GROUPS) await note(() => committedPosition(folder, group))
     await note(() => stateFileStatsStore({ file: join(folder.state, 'stats.json') }).load(0))
     if (found.length > 0) return found
     const segments = await inspectSegments(folder.segments)
@@ -46,13 +47,6 @@ export const stateCheck: Check = {
     const torn = segments.tornBytes > 0 ? `, ${segments.tornBytes} torn bytes that the next start cuts off` : ''
     return [ok(`Positions, counters and ${segments.files} segments (${bytesText(segments.bytes)}${torn}) can be read.`)]
   },
-}
-
-async function positionOf(path: string): Promise<number | undefined> {
-  return readStateFile(path, {
-    remedy: 'It is only a hint: delete it and start again.',
-    parse: ({ positions }) => (positions as Record<string, number>)['0'],
-  })
 }
 
 /** How far behind the newest beacon everybody is. */
@@ -120,7 +114,7 @@ async function storedProgress({ folder }: Patient): Promise<Finding[]> {
   ]
   const behind: string[] = []
   for (const { group, log } of GROUPS) {
-    const position = await positionOf(join(folder.state, 'positions', `${group}.json`)).catch(() => undefined)
+    const position = await committedPosition(folder, group).catch(() => undefined)
     const from = position ?? segments.oldest(log)
     // Of archive and statistics this is a hint; what they have done they keep themselves.
     behind.push(`${group} ${Math.max(0, segments.end(log) - from)}`)

@@ -19,7 +19,7 @@ export async function fileIdentity(path: string): Promise<FileIdentity | undefin
     return { key: `${ino} ${size} ${mtimeNs}`, fresh: Math.abs(Date.now() - Number(mtimeMs)) < COARSEST_TICK_MS }
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new ProcessorError('STORE_UNAVAILABLE', `${path} cannot be read. Found: ${String(cause)}.`, {
+    throw new ProcessorError('STORE_UNAVAILABLE', `${path} cannot be read. Found: ${(cause as Error).message}.`, {
       retryable: true,
       cause,
     })

@@ -41,7 +41,7 @@ export async function readMembers(file: string): Promise<Members> {
     else await readCsv(chained(start, chunks), builder)
   } catch (cause) {
     if (cause instanceof ProcessorError) throw cause
-    throw new ProcessorError('STORE_UNAVAILABLE', `${file} cannot be read. Found: ${String(cause)}.`, {
+    throw new ProcessorError('STORE_UNAVAILABLE', `${file} cannot be read. Found: ${(cause as Error).message}.`, {
       retryable: true,
       cause,
     })
