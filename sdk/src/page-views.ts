@@ -11,6 +11,7 @@ export interface PageViews {
   seen(): string
   /** Counts a change of the address that has not settled yet: there may be no later. */
   settle(): void
+  /** Hears of no more changes; what has not settled does. */
   stop: Stop
 }
 
@@ -29,8 +30,9 @@ export function watchPageViews(
   // A switch has none of the options, so it stands for their defaults.
   const keyNow = (): string => pageKey(page.url(), spa as PageKeyOptions)
   let key = keyNow()
-  let address = page.url()
-  let previous = page.referrer
+  // Who is redirected before the first page view comes from where the page was entered from.
+  let address = page.referrer
+  let previous = address
   let timer: Cancel | undefined
 
   const settle = (): void => {
@@ -39,13 +41,6 @@ export function watchPageViews(
     if (keyNow() !== key) count()
     else address = page.url()
   }
-  const unsubscribe = spa
-    ? navigationPort.subscribe(() => {
-        timer?.()
-        timer = clock.later(settle, SETTLE_MS)
-      })
-    : undefined
-
   return {
     seen() {
       const now = keyNow()
@@ -55,9 +50,11 @@ export function watchPageViews(
       return previous
     },
     settle,
-    stop() {
-      timer?.()
-      unsubscribe?.()
-    },
+    stop: spa
+      ? navigationPort.subscribe(() => {
+          timer?.()
+          timer = clock.later(settle, SETTLE_MS)
+        })
+      : () => {},
   }
 }

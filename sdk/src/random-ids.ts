@@ -11,8 +11,3 @@ export function randomTexts(randomBytes: RandomBytes): (length: number) => strin
     return supply.splice(0, length).join('')
   }
 }
-
-/** 16 hex digits: a visitor id in Matomo's form. */
-export function randomVisitorId(randomBytes: RandomBytes): string {
-  return [...randomBytes(16)].map(byte => (byte & 15).toString(16)).join('')
-}

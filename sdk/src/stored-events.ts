@@ -4,6 +4,8 @@ import { byWorth, type QueuedEvent } from './queued-event.ts'
 
 /** One key an event (`_hw_q.<hw_id>`): tabs that write at the same time cannot undo each other's work. */
 const PREFIX = '_hw_q.'
+/** What every key of the tracker's begins with. */
+const OURS = '_hw_'
 
 /** Events that could not be delivered, kept for the next visit. */
 export interface StoredEvents {
@@ -12,6 +14,7 @@ export interface StoredEvents {
   /** What is there for `endpoint`, in no order: the events say when they happened. */
   load(endpoint: string): QueuedEvent[]
   drop(event: QueuedEvent): void
+  /** Erases everything of the tracker's, also what tag rules have counted. */
   forget(): void
 }
 
@@ -21,19 +24,18 @@ export function createStoredEvents({ storage, clock }: Ports, allowed: () => boo
     if (event.stored) storage.drop(PREFIX + event.id)
   }
 
+  const keysOf = (prefix: string): string[] => storage.names().filter(key => key.startsWith(prefix))
+
   /** Everything stored. What is too old or unreadable is removed. */
   const all = (): QueuedEvent[] =>
-    storage
-      .names()
-      .filter(key => key.startsWith(PREFIX))
-      .flatMap(key => {
-        try {
-          const event = JSON.parse(storage.peek(key)!)
-          if (event.target && event.query && clock.now() - event.at < MAX_STORED_MS) return [{ ...event, stored: true }]
-        } catch {}
-        storage.drop(key)
-        return []
-      })
+    keysOf(PREFIX).flatMap(key => {
+      try {
+        const event = JSON.parse(storage.peek(key)!)
+        if (event.target && event.query && clock.now() - event.at < MAX_STORED_MS) return [{ ...event, stored: true }]
+      } catch {}
+      storage.drop(key)
+      return []
+    })
 
   return {
     save(events) {
@@ -50,7 +52,7 @@ export function createStoredEvents({ storage, clock }: Ports, allowed: () => boo
     load: endpoint => all().filter(({ target }) => target.startsWith(`${endpoint}/`)),
     drop,
     forget() {
-      all().forEach(drop)
+      keysOf(OURS).forEach(storage.drop)
     },
   }
 }

@@ -55,15 +55,16 @@ export function startTracker(options: TrackerOptions, ports: Ports, plugins?: Pl
   const signals = [page.gpcSignal && gpc, page.dntSignal && dnt]
   const cookieless = (): boolean | undefined => options.cookieless || signals.includes('cookieless')
 
-  let consent: ConsentState = signals.includes('off') ? 'denied' : (options.consent ?? 'granted')
+  /** Not after `destroy`, nor ever where a signal switches off: no consent overrules that. */
+  let live = !signals.includes('off')
+  let consent = live ? (options.consent ?? 'granted') : 'denied'
   let member = options.memberId
   let sequence = 0
   let viewId = ''
   let viewUrl: string | undefined
   let viewReferrer = page.referrer
-  /** Events that wait for consent: whom they belong to may not be looked up before. */
+  /** Events that wait for consent, as whom they belong to may not be looked up before, or until the page is seen. */
   let held: (() => void)[] = []
-  let live = true
   let started = false
 
   const mayStore = (): boolean => !cookieless() && consent === 'granted'
@@ -98,7 +99,7 @@ export function startTracker(options: TrackerOptions, ports: Ports, plugins?: Pl
    * Names, order and encoding are Matomo's; ours (`hw_`) follow. Written out, because the minifier does not fold names
    * imported from core into the keys; a test holds them equal to `@headwater/core/names`.
    */
-  const record = (own: Readonly<TrackedParams>, { scenarioId, memberId, urgent, minor }: TrackOptions): void => {
+  const record = (own: Readonly<TrackedParams>, { scenarioId, memberId, urgent, minor }: TrackOptions = {}): void => {
     if (consent === 'denied') return
     const at = clock.now()
     const time = new Date(at)
@@ -136,8 +137,14 @@ export function startTracker(options: TrackerOptions, ports: Ports, plugins?: Pl
       const target = `${options.endpoint}/${path}?_id=${params._id}`
       outbox.put({ id, target, query: buildQuery(params), at, tries: 0, minor }, urgent)
     }
-    if (consent === 'granted') finish()
-    else if (held.length < MAX_HELD) held.push(finish)
+    if (ready()) finish()
+    // One that cannot be written, for its values throw, takes no other along.
+    else if (held.length < MAX_HELD) held.push(safely(finish))
+  }
+
+  const ready = (): boolean => started && consent === 'granted'
+  const release = (): void => {
+    if (ready()) for (const finish of held.splice(0)) finish()
   }
 
   const pageview = ({ title, url, referrer, scenarioId }: PageviewOptions = {}): void => {
@@ -152,14 +159,15 @@ export function startTracker(options: TrackerOptions, ports: Ports, plugins?: Pl
   const views = watchPageViews(
     ports,
     spa,
-    safely(() => pageview()),
+    safely(() => started && pageview()),
   )
 
-  /** The first page view waits until the page is seen: a background tab may never be. */
+  /** Everything waits until the page is seen: a background tab or a prerendered page may never be. */
   const arrive = (): void => {
     if (started || !lifecycle.visible()) return
     started = true
     if (autoPageview && !viewId) pageview()
+    release()
     clock.later(safely(replay), REPLAY_AFTER_MS)
   }
 
@@ -178,36 +186,31 @@ export function startTracker(options: TrackerOptions, ports: Ports, plugins?: Pl
       tell(moment)
       outbox.hide()
     } else {
-      if (moment === 'restore' && autoPageview) pageview()
+      if (moment === 'restore' && (spa || autoPageview)) pageview()
       tell(moment)
       arrive()
       outbox.show(moment === 'online')
     }
   }
   stops.push(...lifecycle.subscribe(safely(turn)), views.stop)
-  if (clicks)
-    on('click', happened => {
-      const click = declaredClick(happened.composedPath())
-      if (click) event(...click)
-    })
+  if (clicks) on('click', clicked => event(...declaredClick(clicked.composedPath())))
 
-  const event = (category: string, action: string, name?: string, more: EventOptions = {}): void => {
-    if (category) record({ e_c: category, e_a: action, e_n: name, e_v: more.value, ca: 1 }, more)
+  const event = (category: string, action: string, name?: string, more?: EventOptions): void => {
+    if (category) record({ e_c: category, e_a: action, e_n: name, e_v: more?.value, ca: 1 }, more)
   }
 
   const tracker: Tracker = {
     pageview: safely(pageview),
     event: safely(event),
-    track: safely((params, target = {}) => record(params, target)),
+    track: safely(record),
     setMember: safely(memberId => {
       member = memberId
     }),
     consent: safely(state => {
       consent = state
-      if (state === 'granted') {
-        for (const finish of held.splice(0)) finish()
-        replay()
-      } else if (state === 'denied') {
+      release()
+      replay()
+      if (state === 'denied') {
         held = []
         outbox.forget()
         stored.forget()

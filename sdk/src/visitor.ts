@@ -1,6 +1,5 @@
 import type { TrackerOptions } from './options.ts'
 import type { Ports } from './ports.ts'
-import { randomVisitorId } from './random-ids.ts'
 
 /** 13 months from creation; browsers cap cookies at 400 days anyway. */
 const LIFETIME_SECONDS = 393 * 86_400
@@ -31,8 +30,8 @@ export function createVisitor(
   let id = ''
   const write = (value: string, seconds: number): void =>
     cookies.write(
-      `_hw_id=${value}; max-age=${seconds}; path=/; SameSite=Lax${/^https:/.test(page.url()) ? '; Secure' : ''}${
-        options.cookieDomain ? `; domain=${options.cookieDomain}` : ''
+      `_hw_id=${value};max-age=${seconds};path=/;SameSite=Lax${/^https:/.test(page.url()) ? ';Secure' : ''}${
+        options.cookieDomain ? `;domain=${options.cookieDomain}` : ''
       }`,
     )
 
@@ -41,7 +40,8 @@ export function createVisitor(
       if (id) return [id, 0]
       const now = Math.floor(clock.now() / 1000)
       const [, found, created = now] = (mayStore() && KNOWN.exec(cookies.read())) || []
-      id = found || randomVisitorId(randomBytes)
+      // As Matomo's.
+      id = found || [...randomBytes(16)].map(byte => (byte & 15).toString(16)).join('')
       if (mayStore()) write(`${id}.${created}`, +created + LIFETIME_SECONDS - now)
       return [id, found ? 0 : 1]
     },

@@ -137,7 +137,7 @@ export function fakePage(over: Partial<Ports['page']> = {}): FakePage {
       cookies: {
         read: () => [...page.cookies].map(([name, value]) => `${name}=${value}`).join('; '),
         write(cookie) {
-          const [, name, value, age] = /^([^=]+)=([^;]*); max-age=(-?\d+)/.exec(cookie)!
+          const [, name, value, age] = /^([^=]+)=([^;]*);max-age=(-?\d+)/.exec(cookie)!
           if (+age! > 0) page.cookies.set(name!, value!)
           else page.cookies.delete(name!)
         },

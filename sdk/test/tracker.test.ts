@@ -146,12 +146,36 @@ describe('The first page view', () => {
     expect(views(page)).toHaveLength(1)
   })
 
-  it('is counted again when the page comes back from the back/forward cache', async () => {
+  it.each([
+    [{}, 2],
+    [{ autoPageview: false }, 2],
+    [{ spa: false }, 2],
+    [{ autoPageview: false, spa: false }, 1],
+  ])('with %j is counted %i times when the page comes back from the back/forward cache', async (options, times) => {
     const page = fakePage()
-    start(page)
+    const tracker = start(page, options)
+    if ('autoPageview' in options) tracker.pageview()
     page.fire('restore')
     await page.pass(1000)
-    expect(views(page)).toHaveLength(2)
+    expect(views(page)).toHaveLength(times)
+  })
+})
+
+describe('A page that is not seen yet, in a background tab or prerendered', () => {
+  it('sends nothing, then one page view of where it has redirected to, and what else happened', async () => {
+    const page = fakePage()
+    page.visible = false
+    const tracker = start(page)
+    tracker.event('c', 'a')
+    page.navigate('/b')
+    await page.pass(5_000)
+    expect([page.sent.length, page.cookies.size]).toEqual([0, 0])
+    page.visible = true
+    page.fire('show')
+    await page.pass(1_000)
+    expect(views(page)).toEqual(['https://shop.example/b'])
+    expect(page.events().map(({ params }) => params.urlref)).toEqual(Array(2).fill('https://search.example/?q=한글'))
+    expect(categories(page)).toContain('c')
   })
 })
 
@@ -196,6 +220,14 @@ describe('A single-page navigation', () => {
     page.visible = false
     page.fire('hide')
     expect(views(page)).toEqual(['https://shop.example/a', 'https://shop.example/b'])
+  })
+
+  it('before the first page view does not hide where the visitor came from', () => {
+    const page = fakePage()
+    const tracker = start(page, { autoPageview: false })
+    page.navigate('/b')
+    tracker.pageview()
+    expect(page.events()[0]!.params.urlref).toBe('https://search.example/?q=한글')
   })
 
   it('is not counted twice when the page reports it itself', async () => {
@@ -467,17 +499,33 @@ describe('Identity and consent', () => {
     expect(page.events()[0]!.params.cdo).toBe('7')
   })
 
+  it('loses no other event to one that cannot be written', async () => {
+    const page = fakePage()
+    const tracker = start(page, { consent: 'pending', autoPageview: false })
+    const hostile: { toString(): string } = {
+      toString: () => {
+        throw new Error('no')
+      },
+    }
+    for (const name of ['1', hostile as string, '2']) tracker.event('c', 'a', name)
+    tracker.consent('granted')
+    await page.pass(1_000)
+    expect(page.events().map(({ params }) => params.e_n)).toEqual(['1', '2'])
+  })
+
   it('forgets everything when consent is denied', async () => {
     const page = fakePage()
+    page.stored.set('_hw_r', '[1,{}]')
+    page.stored.set('others', 'x')
     page.answer = { status: 503, retryAfterMs: 0 }
     const tracker = start(page)
     await page.pass(100)
-    expect([page.cookies.size, page.stored.size]).toEqual([1, 1])
+    expect([page.cookies.size, page.stored.size]).toEqual([1, 3])
     const sent = page.sent.length
     tracker.consent('denied')
     tracker.event('c', 'a')
     await page.pass(600_000)
-    expect([page.cookies.size, page.stored.size]).toEqual([0, 0])
+    expect([page.cookies.size, [...page.stored.keys()]]).toEqual([0, ['others']])
     expect(page.sent.length).toBe(sent)
   })
 
@@ -508,7 +556,9 @@ describe('Identity and consent', () => {
 
   it('does nothing at all where a signal says so', async () => {
     const page = fakePage({ gpcSignal: true })
-    start(page, { gpc: 'off' }).event('c', 'a')
+    const tracker = start(page, { gpc: 'off' })
+    tracker.consent('granted')
+    tracker.event('c', 'a')
     await page.pass(5000)
     expect([page.sent.length, page.cookies.size]).toEqual([0, 0])
   })

@@ -74,7 +74,7 @@ export function paqMethods(
   const query = (text: string): TrackedParams => Object.fromEntries(new URLSearchParams(text))
   /** Decisions are kept in Matomo's cookies, so those made before the move stay in force. */
   const remember = (name: string, hours: number = CONSENT_HOURS): void =>
-    cookies.write(`mtm_${name}=${clock.now()}; max-age=${hours * 3600}; path=/; SameSite=Lax`)
+    cookies.write(`mtm_${name}=${clock.now()};max-age=${hours * 3600};path=/;SameSite=Lax`)
   const remembered = (name: string): boolean => cookies.read().includes(`mtm_${name}=`)
   const consent = (given: boolean): void => {
     agreed = given

@@ -39,11 +39,11 @@ export function takeOverPaq(
     for (const call of waiting) if (FIRST.test(`${call?.[0]}`) === first) make(call)
   }
   const drain = (): void => {
-    if (guest && queue.some(call => call?.[0] === 'setTrackerUrl')) queue.push = Array.prototype.push
+    if (guest && queue.some(call => call?.[0] === 'setTrackerUrl')) queue.push = ([] as PaqQueue).push
     else queue.splice(0).forEach(make)
   }
   queue.push = (...calls) => {
-    const length = Array.prototype.push.apply(queue, calls)
+    const length = ([] as PaqQueue).push.apply(queue, calls)
     // Matomo's snippet says where it reports to after it has pushed its page view, but in the same turn.
     if (guest) Promise.resolve().then(drain)
     else drain()

@@ -58,9 +58,11 @@ export function pageValue(name: string, { page }: Ports, { element, event, depth
 const text = (value: unknown): string | undefined => (value === undefined || value === null ? undefined : `${value}`)
 
 /** `{{name}}` becomes its value, or nothing. */
-export function fillTemplate(template: unknown, value: (name: string) => string | undefined): string | undefined {
-  if (template === undefined) return undefined
-  return `${template}`.replace(/\{\{\s*([^{}]*?)\s*\}\}/g, (_all, name: string) => value(name) ?? '')
+export function fillTemplate(
+  template: string | number | undefined,
+  value: (name: string) => string | undefined,
+): string | undefined {
+  return template?.toString().replace(/\{\{\s*([^{}]*?)\s*\}\}/g, (_all, name: string) => value(name) ?? '')
 }
 
 /** Not `innerText`, which costs a layout. */

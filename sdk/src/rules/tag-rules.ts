@@ -54,7 +54,7 @@ export function tagRules(
         const fires = met && counts.take(rule)
         preview?.(rule, fires ? 'fired' : met ? 'limit' : 'not met')
         if (!fires) return
-        const fill = (template: unknown): string | undefined => fillTemplate(template, value)
+        const fill = (template: string | number | undefined): string | undefined => fillTemplate(template, value)
         const { scenario: scenarioId, category, action = rule.on, name } = track
         tracker.event(fill(category)!, fill(action)!, fill(name), { value: fill(track.value), scenarioId })
       })
