@@ -10,6 +10,6 @@ export type DeclaredClick = [category: string, action: string, name: string | un
  */
 export function declaredClick(path: readonly PageElement[]): DeclaredClick {
   const declared = path.find(({ dataset }) => dataset?.hwEvent)?.dataset
-  const { hwEvent = '', hwAction = 'Clicked', hwName, hwValue: value, hwScenario: scenarioId } = declared ?? {}
-  return [hwEvent, hwAction, hwName, { value, scenarioId }]
+  const { hwEvent, hwAction = 'Clicked', hwName, hwValue: value, hwScenario: scenarioId } = declared ?? {}
+  return [hwEvent!, hwAction, hwName, { value, scenarioId }]
 }

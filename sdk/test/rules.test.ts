@@ -154,6 +154,20 @@ describe('A tag rule', () => {
     expect(await told(page)).toEqual(['/matomo.php c click'])
   })
 
+  it('whose selector is none keeps no other from beginning with the page view', async () => {
+    const page = fakePage()
+    const visible = (selector: string) => {
+      if (selector === '##') throw new SyntaxError('no selector')
+      return () => {}
+    }
+    const rules = [
+      { on: 'visible', selector: '##', track: { category: 'never' } },
+      { on: 'pageview', track: { category: 'c' } },
+    ]
+    await start(page, rules, { visible })
+    expect(await told(page)).toEqual(['/matomo.php c pageview'])
+  })
+
   it('is data: nothing in it is run', async () => {
     const page = fakePage()
     const track = { category: '{{constructor.constructor("throw 1")()}}x', name: '<script>1</script>' }

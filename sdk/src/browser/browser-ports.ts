@@ -15,7 +15,7 @@ export function browserPorts(): Ports {
     navigationPort: browserNavigation,
     cookies: browserCookies,
     storage: browserStorage,
-    transport: browserTransport,
+    transport: browserTransport(),
     randomBytes: count => crypto.getRandomValues(new Uint8Array(count)),
     exclusively(task) {
       // Without Web Locks (Safari before 15.4, plain http) two tabs may send the same: repeats fall to `hw_id`.

@@ -5,8 +5,6 @@ import { attempt } from './attempt.ts'
 const TIMEOUT_MS = 30_000
 
 declare const fetchLater: typeof fetch
-/** Takes back what was left with the browser. */
-let left: AbortController | undefined
 
 /** With the collector's cookie only where an event asks for it: in encoded text there is no other `=`. */
 const how = (url: string, body: string, signal: AbortSignal): RequestInit => ({
@@ -18,9 +16,10 @@ const how = (url: string, body: string, signal: AbortSignal): RequestInit => ({
 
 /**
  * No header of our own and text bodies only, so the browser never asks first (CORS preflight). `Retry-After` is readable when
- * the collector exposes it (`Access-Control-Expose-Headers`).
+ * the collector exposes it (`Access-Control-Expose-Headers`). `left` takes back what this tracker has left with the browser, as
+ * another one's stays there; it is no argument.
  */
-export const browserTransport: Transport = {
+export const browserTransport = (left?: AbortController): Transport => ({
   async attempt(url, body): Promise<Answer> {
     try {
       const { status, headers } = await fetch(url, how(url, body, AbortSignal.timeout?.(TIMEOUT_MS)))
@@ -41,4 +40,4 @@ export const browserTransport: Transport = {
         left = new AbortController()
       }
     }),
-}
+})

@@ -11,18 +11,18 @@ export function watchVisible(selector: string, seen: (element: PageElement) => v
       for (const { isIntersecting, target } of entries)
         if (isIntersecting && !known.has(target)) {
           known.add(target)
-          viewed.unobserve(target)
           seen(target as PageElement)
         }
     },
     { threshold: 0.5 },
   )
-  // Observing again what is observed does nothing; what was seen is left alone.
+  // Observing again what is observed does nothing.
   const look = (): void => {
-    for (const element of document.querySelectorAll(selector)) if (!known.has(element)) viewed.observe(element)
+    for (const element of document.querySelectorAll(selector)) viewed.observe(element)
   }
-  const timer = setInterval(look, LOOK_EVERY_MS)
+  // Throws here when the selector is none, not in the page once a second.
   look()
+  const timer = setInterval(look, LOOK_EVERY_MS)
   return () => {
     clearInterval(timer)
     viewed.disconnect()

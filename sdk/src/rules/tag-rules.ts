@@ -34,17 +34,18 @@ export function tagRules(
     const counts = firingCounts(host)
     /** What each page view begins anew. */
     const begin: (() => Stop | undefined)[] = []
-    let ends: (Stop | undefined)[] = []
+    const ends: (Stop | undefined)[] = []
     let viewing = false
 
     const stop = (): void => {
-      for (const end of ends) end?.()
+      for (const end of ends.splice(0)) end?.()
     }
     host.stops.push(stop)
-    const start = safely(() => {
+    const start = (): void => {
       stop()
-      ends = begin.map(rule => rule())
-    })
+      // One that cannot begin, for its selector is none, keeps no other from it.
+      begin.forEach(safely(rule => ends.push(rule())))
+    }
 
     const add = (rule: Rule): void => {
       const { selector, when = [], track, depth: percent = 50 } = rule

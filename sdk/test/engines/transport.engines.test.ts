@@ -56,6 +56,17 @@ describeInEngines('What happened on a page', suite => {
     await suite.until(() => expect(suite.told().sort()).toEqual(['/5 crash x n', 'crash y']))
   })
 
+  it('of each of two trackers arrives although the page crashes', async ({ skip }) => {
+    const page = await suite.open('two-trackers.html')
+    skip(!page.crash, 'the driver cannot kill the process of one page')
+    await suite.until(() => expect(suite.views()).toHaveLength(2))
+    // Nothing is acknowledged any more: only what is left with the browser outlives the page.
+    suite.collector.behaviour.hang = true
+    await page.evaluate(`(first.event('crash', 'x'), second.event('crash', 'y'))`)
+    await page.crash!()
+    await suite.until(() => expect(suite.told().sort()).toEqual(['crash x', 'crash y']))
+  })
+
   it('arrives once, not by each way', async () => {
     const page = await suite.open('leave.html')
     await suite.until(() => expect(suite.views()).toHaveLength(1))
