@@ -12,6 +12,7 @@ const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 it.each([
   ['config', 'print'],
   ['query', '--csv', 'FROM range(1000000)'],
+  ['query', '--json', 'FROM range(200000)'],
 ])('%s %s ends quietly when nobody reads on', async (...args) => {
   const child = spawn(process.execPath, [MAIN, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   child.stdout.destroy()

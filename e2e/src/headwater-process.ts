@@ -94,14 +94,6 @@ export function spawnHeadwater(dataDir: string, settings: Settings, args: readon
   return spawn(process.execPath, [MAIN, ...args], { env: environment(dataDir, settings), stdio: 'ignore' })
 }
 
-/** The same, with its output and errors to read. */
-export function pipeHeadwater(dataDir: string, settings: Settings, args: readonly string[]) {
-  return spawn(process.execPath, [MAIN, ...args], {
-    env: environment(dataDir, settings),
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-}
-
 function environment(dataDir: string, settings: Settings): NodeJS.ProcessEnv {
   return {
     PATH: process.env.PATH,
