@@ -13,12 +13,14 @@ export type TrackedParams = Record<string, ParamValue>
  */
 export function buildQuery(params: Readonly<TrackedParams>): string {
   for (let max = MAX_VALUE_CHARS; ; max >>= 1) {
-    let query = ''
-    for (const name of Object.keys(params)) {
-      const value = params[name]
-      if (value || value === 0)
-        query += `&${encodeURIComponent(name)}=${encodeURIComponent(`${value}`.slice(0, max).replace(/\p{Cs}/gu, '\ufffd'))}`
-    }
-    if (query.length <= MAX_EVENT_CHARS || !max) return query.slice(1)
+    const query = Object.keys(params)
+      .flatMap(name => {
+        const value = params[name]
+        return value || value === 0
+          ? `${encodeURIComponent(name)}=${encodeURIComponent(`${value}`.slice(0, max).replace(/\p{Cs}/gu, '\ufffd'))}`
+          : []
+      })
+      .join('&')
+    if (query.length <= MAX_EVENT_CHARS || !max) return query
   }
 }

@@ -155,7 +155,7 @@ export function createOutbox({ clock, transport, lifecycle }: Ports, stored: Sto
 
   return {
     put(event, urgent) {
-      if (event.tries && [...waiting, ...inFlight, ...handed].some(({ id }) => id === event.id)) return
+      if (event.tries && [waiting, inFlight, handed].flat().some(({ id }) => id === event.id)) return
       waiting.push(event)
       leave()
       if (waiting.length > MAX_WAITING) waiting.sort(byWorth).pop()

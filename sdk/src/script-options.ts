@@ -7,6 +7,6 @@ import type { TrackerOptions } from './options.ts'
 export function scriptOptions({ src, dataset }: HTMLScriptElement): TrackerOptions {
   const options: TrackerOptions & Record<string, unknown> = { endpoint: new URL(src).origin }
   // `data-debug` switches on, `data-debug="false"` off; "true" is as good as true.
-  for (const [name, value] of Object.entries(dataset)) options[name] = value !== 'false' && (value || true)
+  for (const name of Object.keys(dataset)) options[name] = dataset[name] !== 'false' && (dataset[name] || true)
   return options
 }

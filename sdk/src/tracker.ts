@@ -63,7 +63,10 @@ export function startTracker(options: TrackerOptions, ports: Ports, plugins?: Pl
   let viewId = ''
   let viewUrl: string | undefined
   let viewReferrer = page.referrer
-  /** Events that wait for consent, as whom they belong to may not be looked up before, or until the page is seen. */
+  /**
+   * Events that are still to be written: when the page's own code has had its turn, for that is half of what one costs; after
+   * consent, as whom they belong to may not be looked up before; when the page is seen.
+   */
   let held: (() => void)[] = []
   let started = false
 
@@ -130,21 +133,24 @@ export function startTracker(options: TrackerOptions, ports: Ports, plugins?: Pl
       ...own,
     }
     tell('event', params)
-    const finish = (): void => {
-      ;[params._id, params._idn] = visitor.identify()
-      params.hw_ck = options.serverCookie && mayStore() && 1
-      const path = /^\d+$/.test(scenarioId as string) ? scenarioId : 'matomo.php'
-      const target = `${options.endpoint}/${path}?_id=${params._id}`
-      outbox.put({ id, target, query: buildQuery(params), at, tries: 0, minor }, urgent)
-    }
-    if (ready()) finish()
+    const path = /^\d+$/.test(scenarioId as string) ? scenarioId : 'matomo.php'
+    const target = `${options.endpoint}/${path}?_id=`
     // One that cannot be written, for its values throw, takes no other along.
-    else if (held.length < MAX_HELD) held.push(safely(finish))
+    const finish = safely(() => {
+      params.hw_ck = options.serverCookie && mayStore() && 1
+      // The visitor before the query, of which it is a part.
+      outbox.put(
+        { id, target: target + visitor.identify(params), query: buildQuery(params), at, tries: 0, minor },
+        urgent,
+      )
+    })
+    if (!held[MAX_HELD - 1]) held.push(finish)
+    if (urgent || held[MAX_HELD - 1] || !lifecycle.visible()) release()
+    else if (!held[1]) clock.later(release, 0)
   }
 
-  const ready = (): boolean => started && consent === 'granted'
   const release = (): void => {
-    if (ready()) for (const finish of held.splice(0)) finish()
+    if (started && consent === 'granted') for (const finish of held.splice(0)) finish()
   }
 
   const pageview = ({ title, url, referrer, scenarioId }: PageviewOptions = {}): void => {
@@ -184,6 +190,7 @@ export function startTracker(options: TrackerOptions, ports: Ports, plugins?: Pl
     if (moment === 'hide') {
       views.settle()
       tell(moment)
+      release()
       outbox.hide()
     } else {
       if (moment === 'restore' && (spa || autoPageview)) pageview()
@@ -217,7 +224,10 @@ export function startTracker(options: TrackerOptions, ports: Ports, plugins?: Pl
         visitor.forget()
       }
     }),
-    flush: outbox.flush,
+    flush() {
+      release()
+      return outbox.flush()
+    },
     destroy: safely(() => {
       turn('hide')
       live = false

@@ -1,3 +1,4 @@
+import type { TrackedParams } from './build-query.ts'
 import type { TrackerOptions } from './options.ts'
 import type { Ports } from './ports.ts'
 
@@ -6,10 +7,10 @@ const LIFETIME_SECONDS = 393 * 86_400
 
 export interface Visitor {
   /**
-   * The visitor id, 16 hex digits, and 1 the first time when nothing was stored of this visitor, else 0 (`_idn`).
-   * Reads and writes the cookie at the first call: not to be called before consent.
+   * The visitor id, 16 hex digits, which becomes the event's `_id`; its `_idn` becomes 1 the first time, when nothing was
+   * stored of this visitor. Reads and writes the cookie at the first call: not to be called before consent.
    */
-  identify(): [id: string, isNew: 0 | 1]
+  identify(params: TrackedParams): string
   /** Erases the cookie, the collector's too where there is one, and forgets the id. */
   forget(): void
 }
@@ -35,16 +36,18 @@ export function createVisitor(
       }`,
     )
 
+  const find = (params: TrackedParams): string => {
+    const now = Math.floor(clock.now() / 1000)
+    const [, found, created = now] = (mayStore() && KNOWN.exec(cookies.read())) || []
+    // As Matomo's.
+    const known = found || [...randomBytes(16)].map(byte => (byte & 15).toString(16)).join('')
+    params._idn = found ? 0 : 1
+    if (mayStore()) write(`${known}.${created}`, +created + LIFETIME_SECONDS - now)
+    return known
+  }
+
   return {
-    identify() {
-      if (id) return [id, 0]
-      const now = Math.floor(clock.now() / 1000)
-      const [, found, created = now] = (mayStore() && KNOWN.exec(cookies.read())) || []
-      // As Matomo's.
-      id = found || [...randomBytes(16)].map(byte => (byte & 15).toString(16)).join('')
-      if (mayStore()) write(`${id}.${created}`, +created + LIFETIME_SECONDS - now)
-      return [id, found ? 0 : 1]
-    },
+    identify: params => (params._id = id ||= find(params)),
     forget() {
       id = ''
       write('', 0)

@@ -95,6 +95,30 @@ describe('An event', () => {
     expect(page.events()).toHaveLength(100)
   })
 
+  it('is written when the page has had its turn, with what was true in the call', async () => {
+    const page = fakePage()
+    const options = { endpoint: 'https://collect.example', siteId: 1, autoPageview: false, memberId: 'first' }
+    const tracker = startTracker(options, page.ports)
+    tracker.event('c', 'a')
+    expect(page.cookies.size).toBe(0)
+    tracker.setMember('second')
+    page.url = 'https://shop.example/other'
+    // As `setTrackerUrl` of `_paq` does.
+    options.endpoint = 'https://other.example'
+    await page.pass(1000)
+    expect(page.sent[0]!.url).toMatch('https://collect.example/')
+    expect(page.events()).toMatchObject([{ params: { memberId: 'first', url: 'https://shop.example/a' } }])
+  })
+
+  it('leaves at once when the page is hidden, for it may have no other turn', () => {
+    const page = fakePage()
+    const tracker = start(page)
+    page.visible = false
+    page.fire('hide')
+    tracker.event('c', 'a')
+    expect(categories(page)).toEqual([undefined, 'c'])
+  })
+
   it('reports the version of the package', () => {
     const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
     expect(VERSION).toBe(version)

@@ -195,7 +195,7 @@ export function paqMethods(
     setDoNotTrack(given) {
       if (given && page.dntSignal) consent(false)
     },
-    getVisitorId: () => (host.mayStore() ? host.visitor.identify()[0] : ''),
+    getVisitorId: () => (host.mayStore() ? host.visitor.identify({}) : ''),
   }
   for (const [name, text] of Object.entries(TRACKS))
     methods[name] = (...args) => {
