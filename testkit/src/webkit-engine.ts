@@ -39,7 +39,7 @@ async function start(): Promise<Engine> {
   })
   const environment = { ...process.env, HOME: home, DISPLAY: display, XDG_RUNTIME_DIR: home, GDK_BACKEND: 'x11' }
   const visitors = new Set<EngineVisitor>()
-  const visitor = async (): Promise<{ visitor: EngineVisitor; version: string }> => {
+  const visitor = async (): Promise<Session> => {
     const started = await startSession(environment)
     visitors.add(started.visitor)
     return started
@@ -67,16 +67,43 @@ async function start(): Promise<Engine> {
 /** One command of the WebDriver protocol. Rejects with the driver's error and message. */
 type Command = <T>(method: 'GET' | 'POST' | 'DELETE', path: string, parameters?: object) => Promise<T>
 
-async function startSession(environment: NodeJS.ProcessEnv): Promise<{ visitor: EngineVisitor; version: string }> {
-  const port = await freePort()
-  const driver = spawn('/usr/bin/WebKitWebDriver', [`--port=${port}`, '--host=127.0.0.1'], {
-    stdio: 'ignore',
-    env: environment,
-  })
-  const base = `http://127.0.0.1:${port}`
+interface Session {
+  visitor: EngineVisitor
+  version: string
+}
+
+/** On a busy machine it takes 3 s. */
+const SESSION_MS = 10_000
+/** More than the driver gives a page or a script. */
+const COMMAND_MS = 25_000
+
+/**
+ * The driver waits for ever for a browser that has ended before it has come to the driver, which it does one time in some
+ * hundred on a busy machine. What is left of it goes with the screen.
+ */
+async function startSession(environment: NodeJS.ProcessEnv): Promise<Session> {
+  for (let tries = 1; ; tries++) {
+    const port = await freePort()
+    const driver = spawn('/usr/bin/WebKitWebDriver', [`--port=${port}`, '--host=127.0.0.1'], {
+      stdio: 'ignore',
+      env: environment,
+    })
+    try {
+      return await openSession(driver, `http://127.0.0.1:${port}`)
+    } catch (error) {
+      driver.kill()
+      if (tries === 3) throw error
+    }
+  }
+}
+
+async function openSession(driver: ChildProcess, base: string): Promise<Session> {
   const command: Command = async (method, path, parameters = {}) => {
     const body = method === 'POST' ? { body: JSON.stringify(parameters) } : {}
-    const response = await fetch(base + path, { method, ...body })
+    const signal = AbortSignal.timeout(path === '/session' ? SESSION_MS : COMMAND_MS)
+    const response = await fetch(base + path, { method, ...body, signal }).catch(error => {
+      throw new Error(`WebDriver ${method} ${path}: ${error}`)
+    })
     const { value } = (await response.json()) as { value: never }
     const { error, message } = (value ?? {}) as { error?: string; message?: string }
     if (!response.ok) throw new Error(`WebDriver ${method} ${path}: ${error}: ${message}`)
@@ -120,7 +147,7 @@ async function webkitVisitor(command: Command, driver: ChildProcess): Promise<En
     return turn
   }
 
-  await command('POST', '/timeouts', { pageLoad: 30_000, script: 30_000 })
+  await command('POST', '/timeouts', { pageLoad: 20_000, script: 20_000 })
   // The first window stays and is not handed out: the browser would end with its last page.
   const first = await command<string>('GET', '/window')
   const closed = new Promise<void>(resolve => driver.once('exit', () => resolve()))
