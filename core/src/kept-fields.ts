@@ -6,6 +6,10 @@ import { isReservedName } from './outcome.ts'
 import type { KeptColumn } from './plain-outcome.ts'
 import type { Scenario } from './scenario.ts'
 
+/** Whoever sends ever new or long names takes no more memory than this. */
+const MAX_REMEMBERED = 1000
+const MAX_REMEMBERED_CHARS = 100
+
 export interface KeptFields {
   /** The kept fields of an event, as name, value pairs. */
   keep(event: Event, member: Member | undefined): string[]
@@ -47,15 +51,27 @@ export function keptFields(
   }
 
   const removed = new Set(names.filter(name => logFormat[name] === 0))
+  /** Parameters seen, and the names they are kept under: a site's are always the same few. `null`: removed. */
+  const known = new Map<string, string | null>()
+  const keptName = (param: string): string | null => {
+    let name = known.get(param)
+    if (name === undefined) {
+      name = removed.has(param) || removed.has(eventName(param)) ? null : nameUnderStar(param, memberColumns)
+      if (known.size >= MAX_REMEMBERED) known.clear()
+      if (param.length <= MAX_REMEMBERED_CHARS) known.set(param, name)
+    }
+    return name
+  }
   const readHour = reader('h')
   const keep = (event: Event, member: Member | undefined): string[] => {
     const fields = new Map<string, string>()
     const { params } = event
     for (let i = 0; i + 1 < params.length; i += 2) {
       const param = params[i] as string
-      if (removed.has(param) || removed.has(eventName(param))) continue
+      const name = keptName(param)
+      if (name === null) continue
       const value = param === 'h' && !memberColumns.has('h') ? readHour(member) : params[i + 1]
-      if (value !== undefined) fields.set(nameUnderStar(param, memberColumns), value)
+      if (value !== undefined) fields.set(name, value)
     }
     for (const { name, read } of columns) {
       const value = read(member)
