@@ -57,8 +57,10 @@ export function keptFields(
     let name = known.get(param)
     if (name === undefined) {
       name = removed.has(param) || removed.has(eventName(param)) ? null : nameUnderStar(param, memberColumns)
-      if (known.size >= MAX_REMEMBERED) known.clear()
-      if (param.length <= MAX_REMEMBERED_CHARS) known.set(param, name)
+      if (param.length <= MAX_REMEMBERED_CHARS) {
+        if (known.size >= MAX_REMEMBERED) known.clear()
+        known.set(param, name)
+      }
     }
     return name
   }

@@ -9,7 +9,7 @@ export const MAX_BATCH_CHARS = 48 * 1024
 export const MAX_IN_FLIGHT_CHARS = 60 * 1024
 /** Events waiting in memory; beyond it the oldest go, pings first. */
 export const MAX_WAITING = 500
-/** Events held in memory until consent is given. */
+/** Events held in memory until consent is given; after it, how many of one task wait for its end. */
 export const MAX_HELD = 50
 /** This many wait for company; the next one sends them. */
 export const MAX_WAITING_VISIBLE = 20

@@ -78,8 +78,8 @@ const SESSION_MS = 10_000
 const COMMAND_MS = 25_000
 
 /**
- * The driver waits for ever for a browser that has ended before it has come to the driver, which it does one time in some
- * hundred on a busy machine. What is left of it goes with the screen.
+ * The driver waits for ever for a browser that has ended before it has come to the driver, seldom and on
+ * a busy machine. A browser that was only slow ends with the screen.
  */
 async function startSession(environment: NodeJS.ProcessEnv): Promise<Session> {
   for (let tries = 1; ; tries++) {

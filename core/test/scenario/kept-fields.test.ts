@@ -62,6 +62,18 @@ describe('log_format', () => {
     expect(kept({ age: 1 }, forged)).toEqual([])
   })
 
+  test('names mean the same at every event, also when a flood of new and long ones lies between', () => {
+    const scenario = sampleScenario({ log_format: { '*': 1, e_a: 0 }, timezone: 'UTC' })
+    const { keep } = compileScenario(scenario, { memberColumns: new Set(['age']), timezone: 'UTC' })
+    const event = sampleEvent(['e_a', 'Clicked', 'age', '99', 'x', '1'])
+    const flood = Array.from({ length: 3_000 }, (_, i) => [i % 10 ? `n${i}` : 'n'.repeat(100 + i), 'v']).flat()
+    for (let round = 0; round < 3; round++) {
+      expect(keep(event, undefined)).toEqual(['event.age', '99', 'x', '1'])
+      expect(keep(event, undefined)).toEqual(['event.age', '99', 'x', '1'])
+      expect(keep(sampleEvent(flood), undefined)).toEqual(flood)
+    }
+  })
+
   test('a parameter that calls itself like a value of the outcome is kept as event.<name>', () => {
     const forged = ['success', '1', 'scenario_id', '6', 'date', 'x']
     expect(kept({ '*': 1 }, forged)).toEqual(['event.success', '1', 'event.scenario_id', '6', 'event.date', 'x'])
