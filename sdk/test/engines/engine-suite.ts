@@ -28,7 +28,8 @@ export interface EngineSuite {
   open(page: string, variation?: Variation): Promise<EnginePage>
   /**
    * Goes from the page to one without a tracker and waits until that has reached the collector: what the page still held
-   * has been sent then. Resolves to what the page's handlers for errors were told.
+   * has been sent then. It comes on connections of its own, perhaps a moment later: `until` it is there. Resolves to what
+   * the page's handlers for errors were told.
    */
   leave(page: EnginePage): Promise<string[]>
   /** Waits until a request of the page's own, which is not recorded, is answered by the collector. */

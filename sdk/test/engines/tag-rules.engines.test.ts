@@ -64,7 +64,7 @@ describeInEngines('Tag rules', suite => {
     await page.click('.buy')
     await suite.until(async () => expect(await shown(page)).toBe('buy: limit\ngift: not met'))
     expect(await suite.leave(page)).toEqual([])
-    expect(suite.told()).toEqual(['buy click'])
+    await suite.until(() => expect(suite.told()).toEqual(['buy click']))
   })
 
   it('are not shown to visitors', async () => {
