@@ -10,5 +10,7 @@ export default defineConfig({
     include: ['*/test/**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // Its default is a second, which a busy machine may take for anything.
+    expect: { poll: { timeout: 10_000 } },
   },
 })

@@ -27,7 +27,7 @@ describe('What the published client matomo-tracker sends of the captured events'
       const client = new MatomoTracker(7, `${collector.origin}/matomo.php`)
       client.on('error', error => errors.push(error))
       client.track({ ...event })
-      await vi.waitFor(() => expect(collector.received).toHaveLength(1))
+      await vi.waitFor(() => expect(collector.received).toHaveLength(1), { timeout: 10_000, interval: 20 })
       const theirs = paramsOf(collector.received[0]!.target.split('?')[1]!)
       const given = Object.fromEntries(Object.entries(event).filter(([, value]) => value !== ''))
       expect(paramsOf(buildQuery(given))).toEqual(
