@@ -9,7 +9,7 @@ import {
   startCollector,
 } from '@headwater/testkit'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { type StartedGateway, startedGateway } from './started-gateway.ts'
+import { type StartedGateway, startedGateway, until } from './started-gateway.ts'
 
 /** The site and its collector are two hosts of one site; browsers take both for this machine (RFC 6761 §6.3). */
 const HOSTS = { site: 'www.shop.localhost', collector: 'collect.shop.localhost' }
@@ -84,6 +84,10 @@ for (const installed of engines())
           })
       const arrived = (count: number): Promise<unknown> =>
         vi.waitFor(() => expect(seen().length).toBeGreaterThanOrEqual(count), { timeout: 10_000, interval: 20 })
+      const answered = async (): Promise<number> => {
+        const requests = await gateway.gateway.registry.getSingleMetric('headwater_gateway_requests_total')?.get()
+        return requests?.values.reduce((sum, { value }) => sum + value, 0) ?? 0
+      }
       /** A visit by somebody whose browser has forgotten what scripts had written. */
       const visit = async (path: string, count: number): Promise<void> => {
         visitor ??= await engine.newVisitor()
@@ -131,10 +135,12 @@ for (const installed of engines())
         const page = await (visitor as EngineVisitor).newPage()
         await page.goto(`http://${HOSTS.site}:${new URL(site.origin).port}/asks`)
         await arrived(4)
+        await page.evaluate('headwater.flush()')
+        const soFar = await answered()
         await page.evaluate(`headwater.consent('denied')`)
         expect(await page.evaluate('document.cookie')).toBe('')
-        // The beacon that asks for it is no event: the next visit shows it.
-        await page.evaluate('new Promise(done => setTimeout(done, 300))')
+        // The beacon that asks for it is no event, so no line tells of it.
+        await until(async () => (await answered()) > soFar)
         await page.close()
         await visit('/asks', 5)
         const ids = seen().map(({ id }) => id)
