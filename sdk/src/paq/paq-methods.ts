@@ -72,9 +72,13 @@ export function paqMethods(
   const track = (params: TrackedParams, more?: object): void =>
     tracker.track({ ...params, ...more }, { scenarioId, minor: !!params.ping })
   const query = (text: string): TrackedParams => Object.fromEntries(new URLSearchParams(text))
-  /** Decisions are kept in Matomo's cookies, so those made before the move stay in force. */
-  const remember = (name: string, hours: number = CONSENT_HOURS): void =>
-    cookies.write(`mtm_${name}=${clock.now()};max-age=${hours * 3600};path=/;SameSite=Lax`)
+  /** Decisions are kept in Matomo's cookies, so those made before the move stay in force; erased only where they were set. */
+  const remember = (name: string, kept: boolean, hours?: number): void =>
+    cookies.write(
+      `mtm_${name}=${clock.now()};max-age=${kept ? (hours || CONSENT_HOURS) * 3600 : 0};path=/;SameSite=Lax${
+        options.cookieDomain ? `;domain=${options.cookieDomain}` : ''
+      }`,
+    )
   const remembered = (name: string): boolean => cookies.read().includes(`mtm_${name}=`)
   const consent = (given: boolean): void => {
     agreed = given
@@ -82,8 +86,8 @@ export function paqMethods(
   }
   const decide = (given: boolean, hours?: number): void => {
     consent(given)
-    remember('consent', given ? hours || undefined : 0)
-    remember('consent_removed', given ? 0 : undefined)
+    remember('consent', given, hours)
+    remember('consent_removed', !given)
   }
   const allowCookies = (allowed: boolean): void => {
     options.cookieless = !allowed
@@ -186,11 +190,11 @@ export function paqMethods(
     setCookieConsentGiven: () => allowCookies(true),
     rememberCookieConsentGiven(hours) {
       allowCookies(true)
-      remember('cookie_consent', hours || undefined)
+      remember('cookie_consent', true, hours)
     },
     forgetCookieConsentGiven() {
       allowCookies(false)
-      remember('cookie_consent', 0)
+      remember('cookie_consent', false)
     },
     setDoNotTrack(given) {
       if (given && page.dntSignal) consent(false)

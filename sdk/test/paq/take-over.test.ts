@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { PaqCall } from '../../src/paq/paq-call.ts'
 import { fakePage } from '../fake-ports.ts'
 import { paqPage } from './paq-page.ts'
@@ -116,6 +116,21 @@ describe('Consent in _paq', () => {
       await page.pass(1000)
       expect(page.events()).toHaveLength(events)
     }
+  })
+
+  it('is remembered and forgotten for all of the cookie domain', async () => {
+    const page = fakePage()
+    const write = vi.spyOn(page.ports.cookies, 'write')
+    const { queue } = paqPage([...setup, ['setCookieDomain', '*.shop.example'], ['trackPageView']], { page })
+    queue.push(['rememberConsentGiven', 1], ['rememberCookieConsentGiven'], ['forgetCookieConsentGiven'])
+    queue.push(['forgetConsentGiven'])
+    await page.pass(1000)
+    const written = write.mock.calls.map(([cookie]) => cookie)
+    expect(new Set(written.map(cookie => cookie.split('=', 1)[0]))).toEqual(
+      new Set(['_hw_id', 'mtm_consent', 'mtm_consent_removed', 'mtm_cookie_consent']),
+    )
+    for (const cookie of written) expect(cookie).toMatch(/;domain=shop\.example$/)
+    expect([...page.cookies.keys()]).toEqual(['mtm_consent_removed'])
   })
 
   it('stores no cookie after disableCookies, and sends no user id against Global Privacy Control', async () => {
