@@ -40,6 +40,10 @@ const HEARTBEAT_SECONDS = 15
 /** What a page passes as a list: an array, or a text like `pdf|zip`. */
 const list = (given: string | readonly string[]): string[] => [given].flat().join('|').split('|')
 
+/** What stands before the last slash of an address, and behind it; without the query. */
+const splitUrl = /([^?]*)\/([^?]*)/
+type Split = [url: string, before: string, behind: string]
+
 /** An object of no keys is no parameter. */
 const json = (value: object): string => (Object.keys(value)[0] ? JSON.stringify(value) : '')
 
@@ -83,11 +87,12 @@ export function paqMethods(
   const consent = (given: boolean): void => {
     agreed = given
     tracker.consent(given ? 'granted' : 'denied')
+    remember('consent_removed', !given)
   }
   const decide = (given: boolean, hours?: number): void => {
     consent(given)
     remember('consent', given, hours)
-    remember('consent_removed', !given)
+    if (!given) remember('cookie_consent', given)
   }
   const allowCookies = (allowed: boolean): void => {
     options.cookieless = !allowed
@@ -150,10 +155,8 @@ export function paqMethods(
       linkOptions.domains = list(given)
     },
     setTrackerUrl(given) {
-      // `//host/matomo.php`, `https://host/5` (a scenario), `/path/`: the collector is what stands before the last slash.
-      const { href, pathname } = new URL(given, page.url())
-      options.endpoint = new URL('.', href).href.slice(0, -1)
-      scenarioId = pathname.split('/').pop()
+      // `//host/matomo.php`, `https://host/5` (a scenario), `/path/`: the collector, and perhaps a scenario.
+      ;[, options.endpoint, scenarioId] = splitUrl.exec(new URL(given, page.url()).href) as unknown as Split
     },
     setCookieDomain(given) {
       options.cookieDomain = given.replace(/^\W+/, '')
@@ -170,7 +173,8 @@ export function paqMethods(
       variables[param] = { ...variables[param], [index]: [name, `${value}`] }
     },
     setCustomData(given, value) {
-      data = typeof given === 'object' ? given : { ...data, [given]: value }
+      // A text is one key.
+      data = given.slice ? { ...data, [given]: value } : given
     },
     appendToTrackingUrl(text) {
       appended = query(text)
@@ -197,7 +201,11 @@ export function paqMethods(
       remember('cookie_consent', false)
     },
     setDoNotTrack(given) {
-      if (given && page.dntSignal) consent(false)
+      // As in Matomo, no consent overrules it.
+      if (given && page.dntSignal) {
+        tracker.consent('denied')
+        tracker.destroy()
+      }
     },
     getVisitorId: () => (host.mayStore() ? host.visitor.identify({}) : ''),
   }
@@ -247,6 +255,6 @@ export function paqMethods(
     }
     for (const one of watches) one(moment, params)
   }
-  if (remembered('consent_removed')) consent(false)
+  if (remembered('consent_removed')) tracker.consent('denied')
   return { methods, watch }
 }

@@ -65,6 +65,29 @@ describe('window._paq', () => {
     expect(page.warned.filter(([, what]) => what === 'enableMagic')).toHaveLength(1)
   })
 
+  it.each([
+    ['//collect.example/matomo.php', 'https://collect.example/matomo.php'],
+    ['https://collect.example', 'https://collect.example/matomo.php'],
+    ['https://collect.example/5', 'https://collect.example/5'],
+    ['https://collect.example/5?from=a/b', 'https://collect.example/5'],
+    ['/behind/a/path/', 'https://shop.example/behind/a/path/matomo.php'],
+    ['matomo.php', 'https://shop.example/matomo.php'],
+  ])('reports to the tracker URL %s', async (given, target) => {
+    const page = paqPage([
+      ['setTrackerUrl', given],
+      ['trackEvent', 'a', 'b'],
+    ])
+    await page.pass(1000)
+    expect(page.sent[0]!.url.split('?')[0]).toBe(target)
+  })
+
+  it('adds custom data to what there is, by keys, or takes all of it anew', async () => {
+    const page = paqPage([...setup, ['setCustomData', { a: 1 }], ['setCustomData', 'b', 2], ['trackEvent', 'a', 'b']])
+    page.queue.push(['setCustomData', { c: 3 }], ['trackEvent', 'a', 'b'])
+    await page.pass(1000)
+    expect(page.events().map(({ params }) => params.data)).toEqual(['{"a":1,"b":2}', '{"c":3}'])
+  })
+
   it("gives the queue back when it turns out to be Matomo's own", async () => {
     const held: PaqCall[] = []
     const page = paqPage(held, { viaPaq: false })
@@ -141,11 +164,34 @@ describe('Consent in _paq', () => {
     expect(page.events()[0]!.params).not.toHaveProperty('uid')
   })
 
-  it('obeys setDoNotTrack', async () => {
-    const page = fakePage({ dntSignal: true })
-    paqPage([...setup, ['setDoNotTrack', true], ['trackPageView']], { page })
+  it('obeys setDoNotTrack, whatever is consented to afterwards', async () => {
+    for (const dntSignal of [true, false]) {
+      const page = fakePage({ dntSignal })
+      page.cookies.set('_hw_id', '0123456789abcdef.1700000000')
+      const { queue } = paqPage([...setup, ['setDoNotTrack', true], ['trackPageView']], { page })
+      queue.push(['setConsentGiven'], ['rememberConsentGiven'], ['forgetUserOptOut'], ['trackEvent', 'a', 'b'])
+      await page.pass(1000)
+      expect(page.events()).toHaveLength(dntSignal ? 0 : 2)
+      expect(page.cookies.has('_hw_id')).toBe(!dntSignal)
+      expect(page.cookies.has('mtm_consent_removed')).toBe(false)
+    }
+  })
+
+  it('given for a page lifts an opt-out that was remembered', async () => {
+    const page = fakePage()
+    page.cookies.set('mtm_consent_removed', '1700000000000')
+    paqPage([...setup, ['setConsentGiven'], ['trackPageView']], { page })
     await page.pass(1000)
-    expect(page.sent).toEqual([])
+    expect(page.events()).toHaveLength(1)
+    expect([...page.cookies.keys()]).toEqual(['_hw_id'])
+  })
+
+  it('taken back takes the consent to cookies along', async () => {
+    const page = paqPage([...setup, ['requireCookieConsent'], ['rememberCookieConsentGiven'], ['trackPageView']])
+    await page.pass(1000)
+    expect([...page.cookies.keys()].sort()).toEqual(['_hw_id', 'mtm_cookie_consent'])
+    page.queue.push(['forgetConsentGiven'])
+    expect([...page.cookies.keys()]).toEqual(['mtm_consent_removed'])
   })
 })
 
