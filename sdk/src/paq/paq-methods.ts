@@ -73,8 +73,11 @@ export function paqMethods(
   let scenarioId: string | undefined
   let agreed = false
 
-  const track = (params: TrackedParams, more?: object): void =>
-    tracker.track({ ...params, ...more }, { scenarioId, minor: !!params.ping })
+  const track = (params: TrackedParams, more?: object): void => {
+    custom = more
+    tracker.track(params, { scenarioId, minor: !!params.ping })
+    custom = undefined
+  }
   const query = (text: string): TrackedParams => Object.fromEntries(new URLSearchParams(text))
   /** Decisions are kept in Matomo's cookies, so those made before the move stay in force; erased only where they were set. */
   const remember = (name: string, kept: boolean, hours?: number): void =>

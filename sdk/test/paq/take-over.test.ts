@@ -88,6 +88,25 @@ describe('window._paq', () => {
     expect(page.events().map(({ params }) => params.data)).toEqual(['{"a":1,"b":2}', '{"c":3}'])
   })
 
+  it('sends custom data of a call with this call, and never in place of what the call says itself', async () => {
+    const page = paqPage([...setup, ['setCustomDimension', 1, 'visit']])
+    const own = { idsite: 9, url: '/other', e_c: 'other', rec: 0, dimension1: 'call', plan: 'gold', memberId: 'm' }
+    page.queue.push(['trackEvent', 'a', 'b', 'c', 1, own], ['trackPageView', 'Shop', own], ['trackEvent', 'a', 'b'])
+    await page.pass(1000)
+    const kept = page.events().map(({ params: { idsite, url, e_c, rec } }) => [idsite, url, e_c, rec])
+    expect(kept).toEqual([
+      ['7', page.url, 'a', '1'],
+      ['7', page.url, 'other', '1'],
+      ['7', page.url, 'a', '1'],
+    ])
+    const added = page.events().map(({ params: { dimension1, plan, memberId } }) => [dimension1, plan, memberId])
+    expect(added).toEqual([
+      ['call', 'gold', 'm'],
+      ['call', 'gold', 'm'],
+      ['visit', undefined, undefined],
+    ])
+  })
+
   it("gives the queue back when it turns out to be Matomo's own", async () => {
     const held: PaqCall[] = []
     const page = paqPage(held, { viaPaq: false })
