@@ -12,7 +12,8 @@ export async function distributedStats(config: Config): Promise<ScenarioStats> {
   const redis = requiredRedis(config, log)
   const db = mariadbOf(config)
   try {
-    const scenarios = scenarioStoreOf({ config, folder: dataFolder(config.dataDir), db, redis: undefined, log })
+    const folder = dataFolder(config.dataDir)
+    const scenarios = scenarioStoreOf({ config, folder, db, redis: undefined, readOnly: true, log })
     const counters = await redisStatsReader({ redis, topic: topicsOf(config).scenarioLog }).counters()
     return scenarioStats(await scenarios.list(), counters.read(), counters.lastMinute(Date.now()), scenarios.faults())
   } finally {

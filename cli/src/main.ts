@@ -349,8 +349,9 @@ async function run(): Promise<void> {
       // The gateway does not know by which settings it got its ports.
       if (error.code === 'LISTEN_FAILED')
         console.error(
-          'Another program listens there, or this user may not open the port. Choose another one, such as ' +
-            '--set gateway.port=9000 or --set metrics.port=9465; 0 takes any free one.',
+          'Another program listens there, this user may not open the port, or the host is no address of this machine: ' +
+            'headwater doctor says which. Choose another port, such as --set gateway.port=9000 or --set metrics.port=9465 ' +
+            '(0 takes any free one), or another host: gateway.host, metrics.host.',
         )
     } else console.error(error)
     process.exitCode = error instanceof CommanderError ? error.exitCode : 1

@@ -18,15 +18,18 @@ export interface StoreParts {
   folder: DataFolder
   db: Mariadb | undefined
   redis: RedisConnection | undefined
+  /** For those who only look at the scenarios: nothing is noted in the data folder. */
+  readOnly?: boolean
   log: Logger
 }
 
 /** Scenarios of the distributed mode: in MariaDB, cached in Redis; without MariaDB in the file, which every host needs then. */
-export function scenarioStoreOf({ config, folder, db, redis, log }: StoreParts): ScenarioStore {
+export function scenarioStoreOf({ config, folder, db, redis, readOnly, log }: StoreParts): ScenarioStore {
   if (db === undefined)
     return jsonScenarioStore({
       file: config.scenarios.file ?? exampleFile('scenarios.json'),
       stateFile: join(folder.state, 'scenario-versions.json'),
+      readOnly,
       log,
     })
   const scenarios = mariadbScenarioStore({ db, log })

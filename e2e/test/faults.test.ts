@@ -169,7 +169,7 @@ describe('a running server', () => {
     expect(faults[0]?.message).toContain('"=>"')
     expect(await judged('1')).toEqual([2, 2])
     const shown = await runHeadwater(data, settings, ['stats'])
-    expect(shown).toMatch(/^! .*scenarios\.json:\d+.*"=>".*\(the last good version is in force\)$/m)
+    expect(shown).toMatch(/^! .*scenarios\.json:\d+.*"=>".*\(the last good version, if there is one, is in force\)$/m)
 
     // Half a file, as an editor leaves it for a moment.
     await writeFile(scenarios, scenarioFile('20').slice(0, 100))

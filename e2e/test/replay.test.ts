@@ -90,6 +90,16 @@ describe('headwater replay', { timeout: 90_000 }, () => {
     expect(counted(await json(['replay', '--json']))).toEqual(counted(live))
   })
 
+  it('changes no version and no counter, also with the scenarios of another file; nor does headwater stats', async () => {
+    const versions = join(data, 'state', 'scenario-versions.json')
+    const noted = await readFile(versions, 'utf8')
+    const examples: Settings = { HEADWATER_LOG_LEVEL: 'warn' }
+    await runHeadwater(data, examples, ['replay', '--json'])
+    await runHeadwater(data, examples, ['stats', '--json'])
+    expect(await readFile(versions, 'utf8')).toBe(noted)
+    expect(counted(await json(['stats', '--json']))).toEqual(counted(live))
+  })
+
   it('judges the log files as they were judged, repeats dropped, however the files are named and packed', async () => {
     const logs = join(dir, 'logs')
     await mkdir(logs)

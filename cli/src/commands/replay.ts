@@ -175,7 +175,7 @@ async function liveStores(config: Config, folder: DataFolder): Promise<LiveStore
   const stateFile = join(folder.state, 'scenario-versions.json')
   return {
     where: file,
-    scenarios: existsSync(folder.state) ? jsonScenarioStore({ file, stateFile, log }) : undefined,
+    scenarios: existsSync(folder.state) ? jsonScenarioStore({ file, stateFile, readOnly: true, log }) : undefined,
     members: fileMemberStore({ file: config.members.file ?? exampleFile('members.csv'), log }),
     close: async () => {},
   }
@@ -193,7 +193,7 @@ async function chosenScenarios(
     for (const id of await store.removedIds()) knownIds.add(id)
     if (options.scenarios === undefined)
       for (const { where, message } of store.faults())
-        console.error(`! ${where}: ${message} (the last good version is judged)`)
+        console.error(`! ${where}: ${message} (the last good version, if there is one, is judged)`)
   } else if (options.scenarios === undefined) live = await readScenarios(configured)
   const all = options.scenarios === undefined ? live : await readScenarios(resolve(options.scenarios))
   for (const { scenario_id } of [...live, ...all]) knownIds.add(scenario_id)

@@ -1,8 +1,7 @@
-import { mkdirSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { startHealth } from '@headwater/gateway'
-import { accessLogSource, createProcessorMetrics, runRetention } from '@headwater/processor'
+import { accessLogSource, createProcessorMetrics, makeFolder, runRetention } from '@headwater/processor'
 import { shipLines } from '@headwater/processor/distributed'
 import { DataFolderError, dataFolder } from '../data-folder.ts'
 import { kafkaOf, topicsOf } from '../distributed-parts.ts'
@@ -35,7 +34,7 @@ export async function ship({ config }: LoadedConfig, options: ShipOptions): Prom
   const folder = dataFolder(config.dataDir)
   const state = join(folder.root, 'ship')
   try {
-    mkdirSync(state, { recursive: true })
+    makeFolder(state)
   } catch (error) {
     throw new DataFolderError(folder.root, error as Error)
   }

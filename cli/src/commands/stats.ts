@@ -29,7 +29,8 @@ export async function stats(loaded: LoadedConfig, options: StatsOptions): Promis
     return
   }
   console.log(table(chosen, options.allVersions === true))
-  for (const { where, message } of faults) console.log(`! ${where}: ${message} (the last good version is in force)`)
+  for (const { where, message } of faults)
+    console.log(`! ${where}: ${message} (the last good version, if there is one, is in force)`)
 }
 
 function jsonRow(row: ScenarioStatsRow): object {
@@ -52,6 +53,7 @@ async function storedStats(folder: DataFolder, { config }: LoadedConfig): Promis
   const scenarios = jsonScenarioStore({
     file: config.scenarios.file ?? exampleFile('scenarios.json'),
     stateFile: join(folder.state, 'scenario-versions.json'),
+    readOnly: true,
     log: pino({ level: 'silent' }),
   })
   const stored = await stateFileStatsStore({ file: join(folder.state, 'stats.json') }).load(0)

@@ -1,5 +1,3 @@
-import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileMemberStore, jsonScenarioStore } from '@headwater/processor'
 import { pino } from 'pino'
@@ -12,36 +10,26 @@ export const scenarioCheck: Check = {
   name: 'scenarios',
   async run({ config, folder }): Promise<Finding[]> {
     const file = config.scenarios.file ?? exampleFile('scenarios.json')
-    // The store notes new versions in its state file; looking must not.
-    const aside = mkdtempSync(join(tmpdir(), 'headwater-doctor-'))
-    try {
-      const state = join(folder.state, 'scenario-versions.json')
-      const stateFile = join(aside, 'scenario-versions.json')
-      if (existsSync(state)) copyFileSync(state, stateFile)
-      const store = jsonScenarioStore({ file, stateFile, log: silent })
-      const scenarios = await store.list().catch((error: Error) => {
-        // The copy is gone when somebody reads of it.
-        error.message = error.message.replaceAll(stateFile, state)
-        throw error
-      })
-      const found: Finding[] = store.faults().map(({ where, message }) =>
-        fail(
-          // A place that is only a scenario or a line belongs to the file.
-          `${where.includes(file) ? where : `${file}: ${where}`}: ${message}`,
-          'Correct it there; until then the last good version of the scenario stays in force. docs/guide/scenarios.md has the form.',
-        ),
-      )
-      const enabled = scenarios.filter(scenario => scenario.enabled).length
-      const summary = `${enabled} scenarios are in force, ${scenarios.length - enabled} disabled: ${file}.`
-      found.push(
-        enabled > 0 ? ok(summary) : warn(summary, 'Events are archived, but none is judged: enable a scenario.'),
-      )
-      if (config.scenarios.file === undefined)
-        found.push(warn('The scenarios are the examples.', 'Name a file of your own in scenarios.file.'))
-      return found
-    } finally {
-      rmSync(aside, { recursive: true, force: true })
-    }
+    const store = jsonScenarioStore({
+      file,
+      stateFile: join(folder.state, 'scenario-versions.json'),
+      readOnly: true,
+      log: silent,
+    })
+    const scenarios = await store.list()
+    const found: Finding[] = store.faults().map(({ where, message }) =>
+      fail(
+        // A place that is only a scenario or a line belongs to the file.
+        `${where.includes(file) ? where : `${file}: ${where}`}: ${message}`,
+        'Correct it there; until then the last good version of the scenario, if there is one, stays in force. docs/guide/scenarios.md has the form.',
+      ),
+    )
+    const enabled = scenarios.filter(scenario => scenario.enabled).length
+    const summary = `${enabled} scenarios are in force, ${scenarios.length - enabled} disabled: ${file}.`
+    found.push(enabled > 0 ? ok(summary) : warn(summary, 'Events are archived, but none is judged: enable a scenario.'))
+    if (config.scenarios.file === undefined)
+      found.push(warn('The scenarios are the examples.', 'Name a file of your own in scenarios.file.'))
+    return found
   },
 }
 

@@ -57,7 +57,7 @@ export async function importEmbedded(options: ImportEmbeddedOptions): Promise<Im
   }
   // Both files first: one that cannot be read must not leave half an import.
   const members = options.members && (await readMembers(options.members.file))
-  const scenarios = options.scenarios && (await readScenarios(options.scenarios, log))
+  const scenarios = options.scenarios && (await readScenarios(options.scenarios, dryRun, log))
   if (scenarios !== undefined) {
     await db.transaction(async session => {
       await raiseChange(session)
@@ -82,9 +82,10 @@ export async function importEmbedded(options: ImportEmbeddedOptions): Promise<Im
 
 async function readScenarios(
   { file, stateFile }: { file: string; stateFile: string },
+  dryRun: boolean,
   log: Logger,
 ): Promise<{ list: readonly Scenario[]; removed: ReadonlySet<number> }> {
-  const store = jsonScenarioStore({ file, stateFile, log })
+  const store = jsonScenarioStore({ file, stateFile, readOnly: dryRun, log })
   const list = await store.list()
   const faults = store.faults()
   if (faults.length > 0) {

@@ -17,6 +17,11 @@ export interface JsonScenarioStoreOptions {
   stateFile: string
   /** How often `watch` looks at the files, ms. Default 500. */
   pollMs?: number
+  /**
+   * For those who only look: an edit gets the version that the next writer will give it, and nothing is noted in `stateFile`.
+   * A look with another scenario file must not make new versions for the process that judges by the right one. Default false.
+   */
+  readOnly?: boolean
   log: Logger
 }
 
@@ -49,8 +54,7 @@ interface Loaded {
  * Several processes may use the same files: what is written is written under `<stateFile>.lock`.
  */
 export function jsonScenarioStore(options: JsonScenarioStoreOptions): ScenarioStore {
-  const { file, stateFile, log } = options
-  const pollMs = options.pollMs ?? 500
+  const { file, stateFile, pollMs = 500, readOnly = false, log } = options
   let loaded: Loaded | undefined
   let loading: Promise<Loaded> | undefined
 
@@ -69,7 +73,7 @@ export function jsonScenarioStore(options: JsonScenarioStoreOptions): ScenarioSt
 
     const before = await readKnown()
     const read = await readScenarioFile(file)
-    if (!needsWrite(before, read)) return accept(before, read, stateNow)
+    if (readOnly || !needsWrite(before, read)) return accept(before, read, stateNow)
     return locked(async () => {
       const [known, again] = [await readKnown(), await readScenarioFile(file)]
       if (needsWrite(known, again)) await writeKnown(reconciled(known, again).known)

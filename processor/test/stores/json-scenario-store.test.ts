@@ -161,6 +161,20 @@ describe('jsonScenarioStore', () => {
     expect(await versions(reopen())).toEqual([[5, 2, 2]])
   })
 
+  it('notes nothing for those who only look, who see what the next writer will give', async () => {
+    const { file, stateFile, store, edit, reopen } = await make(JSON.stringify([five()]))
+    const look = () => versions(jsonScenarioStore({ file, stateFile, readOnly: true, log }))
+    expect(await look()).toEqual([[5, 1, 1]])
+    await expect(stat(stateFile)).rejects.toThrow('ENOENT')
+    await store.list()
+    const noted = await readFile(stateFile, 'utf8')
+    await edit(JSON.stringify([five({ logical_operator: 'OR' })]))
+    expect(await look()).toEqual([[5, 2, 2]])
+    expect(await readFile(stateFile, 'utf8')).toBe(noted)
+    await edit(JSON.stringify([five()])) // as the configuration of the one who looked may have named another file
+    expect(await versions(reopen())).toEqual([[5, 1, 1]])
+  })
+
   it('takes a scenario that is gone from the file as removed, and goes on with its versions when it comes back', async () => {
     const { store, edit, reopen } = await make(JSON.stringify([five(), six()]))
     await store.list()
