@@ -172,7 +172,7 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   console: z
-    .strictObject({ port: port().default(8080).describe('Port of the console; 0: any free one.') })
+    .strictObject({ port: port().default(8080).describe('Port of the console, which this version does not have yet.') })
     .prefault({}),
   metrics: z
     .strictObject({
