@@ -6,7 +6,14 @@ import { ProcessorError } from '../errors.ts'
 import type { ScenarioFault, ScenarioStore } from '../ports.ts'
 import { readStateFile, writeStateFile } from '../state-file.ts'
 import { type FileIdentity, fileIdentity } from './file-identity.ts'
-import { dropScenario, putScenario, readScenarioFile, replaceScenarioFile, type ScenarioFile } from './scenario-file.ts'
+import {
+  dropScenario,
+  putScenario,
+  readScenarioFile,
+  replaceScenarioFile,
+  type ScenarioFile,
+  UNREADABLE,
+} from './scenario-file.ts'
 import { type KnownScenario, type KnownScenarios, reconcileScenarios, withVersions } from './scenario-versions.ts'
 import { withFileLock } from './with-file-lock.ts'
 
@@ -104,7 +111,8 @@ export function jsonScenarioStore(options: JsonScenarioStoreOptions): ScenarioSt
       .filter(({ presence }) => presence === 'present')
       .map(({ scenario }) => scenario)
       .sort((a, b) => a.scenario_id - b.scenario_id)
-    if (scenarios.length === 0 && read.identity === undefined && known.size === 0) {
+    const unread = read.identity === undefined || read.identity === UNREADABLE
+    if (scenarios.length === 0 && unread && known.size === 0) {
       throw new ProcessorError('STORE_UNAVAILABLE', faults[0]?.message ?? `No file ${file}.`, { retryable: true })
     }
     tell(faults)

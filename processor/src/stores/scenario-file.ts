@@ -13,7 +13,7 @@ const MAX_BYTES = 16 * 1024 * 1024
 
 /** A scenario file as it was read: its elements, or the one fault for which it has none. */
 export interface ScenarioFile {
-  /** What `stat` said before it was read. */
+  /** What `stat` said before it was read; `UNREADABLE` when it could not be read. */
   identity: FileIdentity | undefined
   text: string
   outline: ScenarioFileOutline | undefined
@@ -21,7 +21,10 @@ export interface ScenarioFile {
   fault: ScenarioFault | undefined
 }
 
-/** Reads a scenario file. Never rejects for what is in it: that is `fault`, or stands in the entry. */
+/** Of a file that is there and cannot be read; equals no other, so the next look tries again: a `chmod` changes no time. */
+export const UNREADABLE: FileIdentity = { key: 'unreadable', fresh: true }
+
+/** Reads a scenario file. Never rejects for what is in it, nor when it may not be read: that is `fault`, or stands in the entry. */
 export async function readScenarioFile(path: string): Promise<ScenarioFile> {
   const identity = await fileIdentity(path)
   const name = basename(path)
@@ -33,9 +36,15 @@ export async function readScenarioFile(path: string): Promise<ScenarioFile> {
     fault: { where, message },
   })
   if (identity === undefined) return faulty(name, `The scenario file must be there. Found: no file ${path}.`)
-  const { size } = await stat(path)
-  if (size > MAX_BYTES) return faulty(name, `A scenario file has at most ${MAX_BYTES} bytes. Found: ${size}.`)
-  const text = await readFile(path, 'utf8')
+  let text: string
+  try {
+    const { size } = await stat(path)
+    if (size > MAX_BYTES) return faulty(name, `A scenario file has at most ${MAX_BYTES} bytes. Found: ${size}.`)
+    text = await readFile(path, 'utf8')
+  } catch (error) {
+    const fault = `This user must be able to read the scenario file. Found: ${(error as Error).message}.`
+    return { ...faulty(name, fault), identity: UNREADABLE }
+  }
   const outline = outlineScenarioFile(text)
   const place = lineAndColumnIn(text)
   if ('message' in outline) return faulty(`${name}:${place(outline.at)}`, outline.message, text)

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
@@ -205,6 +205,29 @@ describe('jsonScenarioStore', () => {
       expect(await versions(each)).toEqual([[5, 1, 1]])
       expect(each.faults()[0]?.message).toContain('must be there')
     }
+  })
+
+  // A folder, as root may read every file.
+  it('keeps what is in force while the file cannot be read, also over a restart, and says so', async () => {
+    const { store, file, edit, reopen } = await make(JSON.stringify([five()]))
+    await store.list()
+    await rm(file)
+    await mkdir(file)
+    for (const each of [store, reopen()]) {
+      expect(await versions(each)).toEqual([[5, 1, 1]])
+      expect(each.faults()[0]?.message).toMatch(/must be able to read .* Found: EISDIR/)
+      await expect(each.save(newScenario(7))).rejects.toMatchObject({ code: 'SCENARIO_INVALID' })
+    }
+    await rm(file, { recursive: true })
+    await edit(JSON.stringify([five({ logical_operator: 'OR' })]))
+    expect(await versions(store)).toEqual([[5, 2, 2]])
+    expect(store.faults()).toEqual([])
+  })
+
+  it('waits for a file that could never be read', async () => {
+    const { store, file } = await make()
+    await mkdir(file)
+    await expect(store.list()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', retryable: true })
   })
 
   it('waits for a file that was never there', async () => {
