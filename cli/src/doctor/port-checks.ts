@@ -39,7 +39,7 @@ async function beFree({ setting, host, port }: Wanted): Promise<Finding> {
   if (fault.code === 'EACCES')
     return fail(
       found,
-      'Ports below 1024 need a right of their own: AmbientCapabilities=CAP_NET_BIND_SERVICE in the systemd unit.',
+      'Ports below 1024 need a right of their own: AmbientCapabilities=CAP_NET_BIND_SERVICE in the systemd unit. The server has it then; a doctor run by hand has not.',
     )
   return fail(found, `Choose an address of this machine: --set ${setting.replace('port', 'host')}=0.0.0.0.`)
 }
