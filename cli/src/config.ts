@@ -81,7 +81,9 @@ export const configSchema = z.strictObject({
             .describe('Connections at a time; more are closed at once. 0: no limit.'),
           requestTimeoutMs: integer(1000, 600_000)
             .default(10_000)
-            .describe('Time for a request’s headers to arrive, and again for its body; beyond it 408.'),
+            .describe(
+              'Time for a request’s headers to arrive (on uWebSockets.js always 10 s), and again for its body; beyond it 408.',
+            ),
         })
         .prefault({}),
     })
