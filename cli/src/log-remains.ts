@@ -63,7 +63,10 @@ export async function logRemains(config: Config, folder: DataFolder, subject: Fo
   return { files, deadLetters }
 }
 
-/** Events that are in the logs but not in the archive, at most: after a kill. Only while no server runs. */
+/**
+ * Above 0 when the logs have what the archive has not, after a kill: records of the segments (events and outcomes, at most), and 1
+ * at least for lines that are not judged yet. Only while no server runs.
+ */
 export async function unarchivedEvents(folder: DataFolder): Promise<number> {
   const files = localFileStore(folder.archive)
   const { segments: segmentsDir } = folder
@@ -74,7 +77,7 @@ export async function unarchivedEvents(folder: DataFolder): Promise<number> {
     log: silent,
   })
   const source = await sourceOf(folder)
-  // Input that is not judged yet is at least one event, in bytes it cannot be said.
+  // How many events lines that are not judged yet will be, their bytes do not say.
   return (await source.end()) > (judgedTo ?? 0) ? Math.max(records, 1) : records
 }
 

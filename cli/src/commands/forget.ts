@@ -135,8 +135,7 @@ function remainSentences({ files, deadLetters }: LogRemains, unarchived: number)
   const said: string[] = []
   if (unarchived > 0)
     said.push(
-      `! At most ${unarchived} records (events and outcomes) wait in the logs and are not in the archive yet: the server was ` +
-        'killed. Start it, and run this command again.',
+      '! What came last waits in the logs and is not in the archive yet: the server was killed. Start it, and run this command again.',
     )
   for (const { path, lines, until } of files)
     said.push(`  ${path}: ${lines} requests, ${until === undefined ? 'the newest log' : `until ${until}`}`)
