@@ -135,7 +135,7 @@ function remainSentences({ files, deadLetters }: LogRemains, unarchived: number)
   const said: string[] = []
   if (unarchived > 0)
     said.push(
-      '! What came last waits in the logs and is not in the archive yet: the server was killed. Start it, and run this command again.',
+      '! What came last waits in the logs and is not in the archive yet: the server ended before it had read it all. Start it, and run this command again.',
     )
   for (const { path, lines, until } of files)
     said.push(`  ${path}: ${lines} requests, ${until === undefined ? 'the newest log' : `until ${until}`}`)
