@@ -1,5 +1,6 @@
 import type { EnginePage } from '@headwater/testkit'
 import { expect, it } from 'vitest'
+import { bundleApp } from '../routers/bundle-app.ts'
 import { describeInEngines } from './engine-suite.ts'
 
 /** A step in the history, until it is done. */
@@ -8,7 +9,9 @@ function wentBy(direction: 'back' | 'forward'): string {
 }
 
 /** What an application does, and the page views that are right for it, by their paths. */
-const TABLE: readonly (readonly [what: string, script: string, views: readonly string[]])[] = [
+type Table = readonly (readonly [what: string, script: string, views: readonly string[]])[]
+
+const TABLE: Table = [
   ['pushState to another path', `history.pushState(0, '', '/x')`, ['/x']],
   [
     'pushState and replaceState to the same address',
@@ -33,6 +36,21 @@ const TABLE: readonly (readonly [what: string, script: string, views: readonly s
   ['a click on an anchor of this page', `document.querySelector('a').click()`, []],
 ]
 
+/** The same where a router changes the address, and what only routers do. */
+const ROUTER_TABLE: Table = [
+  ['push to another path', `push('/x')`, ['/x']],
+  ['push to where one is', `push('/x')`, []],
+  ['replace by another path', `replace('/y')`, ['/y']],
+  ['replace by where one is, then push /z', `replace('/y').then(() => push('/z'))`, ['/z']],
+  ['a route that redirects', `push('/from')`, ['/to']],
+  ['push /1, then push /2 within 50 ms', `(push('/1'), setTimeout(() => push('/2'), 40), 0)`, ['/2']],
+  ['another query and another fragment', `push('/2?page=2#x')`, []],
+  ['push /a', `push('/a')`, ['/a']],
+  ['back', wentBy('back'), ['/2?page=2#x']],
+  ['forward', wentBy('forward'), ['/a']],
+  ["a click on the router's link", `document.querySelector('main a').click()`, ['/b']],
+]
+
 /**
  * Longer than the 100 ms for which addresses may follow each other, so that what is wrong would be there, too: timers of one
  * page end in their order.
@@ -41,7 +59,7 @@ const settle = (page: EnginePage): Promise<unknown> =>
   page.evaluate('new Promise(done => setTimeout(done, 150)).then(() => headwater.flush())')
 
 describeInEngines('A single-page application', (suite, engine) => {
-  const counts = async (start: string, table: typeof TABLE): Promise<void> => {
+  const counts = async (start: string, table: Table): Promise<void> => {
     const page = await suite.open(start)
     await suite.until(() => expect(suite.views()).toHaveLength(1))
     for (const [what, script, paths] of table) {
@@ -79,6 +97,12 @@ describeInEngines('A single-page application', (suite, engine) => {
     ])
     expect(suite.views()[1]!.params.action_name).toBe('then')
   })
+
+  for (const router of ['vue', 'react'] as const)
+    it(`with the router of ${router} is counted as the table says`, async () => {
+      suite.site.files.set('/app.js', { type: 'text/javascript', body: await bundleApp(router) })
+      await counts('spa-router.html', ROUTER_TABLE)
+    })
 
   it('names the page that it came from', async () => {
     const page = await suite.open('spa.html')
