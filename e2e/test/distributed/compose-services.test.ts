@@ -200,7 +200,7 @@ describe.skipIf(!serviceOrSkip('kafka', findKafka(), KAFKA_MISSING))('kafka', ()
       isReady: () => accepts(port),
     })
     process.env.KAFKAJS_NO_PARTITIONER_WARNING = '1'
-    client = new Kafka({ brokers: [`127.0.0.1:${port}`], logLevel: logLevel.NOTHING, retry: { retries: 2 } })
+    client = new Kafka({ brokers: [`127.0.0.1:${port}`], logLevel: logLevel.NOTHING, retry: { retries: 4 } })
   })
   afterAll(() => broker?.kill())
 
