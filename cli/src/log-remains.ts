@@ -64,8 +64,8 @@ export async function logRemains(config: Config, folder: DataFolder, subject: Fo
 }
 
 /**
- * Above 0 when the logs have what the archive has not, after a kill: records of the segments (events and outcomes, at most), and 1
- * at least for lines that are not judged yet. Only while no server runs.
+ * Above 0 when the logs have what the archive has not, because the server ended before it had read all: records of the
+ * segments (events and outcomes, at most), and 1 at least for lines that are not judged yet. Only while no server runs.
  */
 export async function unarchivedEvents(folder: DataFolder): Promise<number> {
   const files = localFileStore(folder.archive)

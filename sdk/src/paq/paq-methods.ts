@@ -41,8 +41,8 @@ const HEARTBEAT_SECONDS = 15
 const list = (given: string | readonly string[]): string[] => [given].flat().join('|').split('|')
 
 /** What stands before the last slash of an address, and behind it; without the query. */
-const splitUrl = /([^?]*)\/([^?]*)/
-type Split = [url: string, before: string, behind: string]
+const URL_PARTS = /([^?]*)\/([^?]*)/
+type UrlParts = [url: string, before: string, behind: string]
 
 /** An object of no keys is no parameter. */
 const json = (value: object): string => (Object.keys(value)[0] ? JSON.stringify(value) : '')
@@ -159,7 +159,7 @@ export function paqMethods(
     },
     setTrackerUrl(given) {
       // `//host/matomo.php`, `https://host/5` (a scenario), `/path/`: the collector, and perhaps a scenario.
-      ;[, options.endpoint, scenarioId] = splitUrl.exec(new URL(given, page.url()).href) as unknown as Split
+      ;[, options.endpoint, scenarioId] = URL_PARTS.exec(new URL(given, page.url()).href) as unknown as UrlParts
     },
     setCookieDomain(given) {
       options.cookieDomain = given.replace(/^\W+/, '')

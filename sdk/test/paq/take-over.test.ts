@@ -192,7 +192,8 @@ describe('Consent in _paq', () => {
       await page.pass(1000)
       expect(page.events()).toHaveLength(dntSignal ? 0 : 2)
       expect(page.cookies.has('_hw_id')).toBe(!dntSignal)
-      expect(page.cookies.has('mtm_consent_removed')).toBe(false)
+      // The decisions are the visitor's, and stay.
+      expect([page.cookies.has('mtm_consent'), page.cookies.has('mtm_consent_removed')]).toEqual([true, false])
     }
   })
 
